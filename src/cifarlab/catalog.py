@@ -1,0 +1,86 @@
+"""What there is, as rows for ``cifarlab list``: every row is a dict with a ``name``."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cifarlab import run
+from cifarlab.data.sources import NAMES
+from cifarlab.files import read_json
+from cifarlab.models import CATALOG
+from cifarlab.models.cost import count_parameters, forward_flops
+from cifarlab.recipes import RECIPES
+from cifarlab.recipes.reports import REPORTS
+
+
+def models() -> list[dict[str, Any]]:
+    """The networks that the reports name, with 10 classes, and their parameter counts and FLOPs."""
+    rows = []
+    with torch.random.fork_rng(devices=[]):
+        for name, (report, model) in CATALOG.items():
+            network = model.build(classes=10, image_size=32)
+            count = count_parameters(network)
+            rows.append(
+                {
+                    "name": name,
+                    "report": report,
+                    "trainable": count.trainable,
+                    "statistics": count.statistics,
+                    "total": count.total,
+                    "flops": forward_flops(network, 32),
+                }
+            )
+    return rows
+
+
+def recipes() -> list[dict[str, Any]]:
+    """The recipes with the first line of what each says of itself."""
+    return [
+        {
+            "name": name,
+            "report": named.report,
+            "data": named.data,
+            "epochs": named.make().epochs,
+            "summary": (named.make.__doc__ or "").splitlines()[0],
+        }
+        for name, named in RECIPES.items()
+    ]
+
+
+def reports() -> list[dict[str, Any]]:
+    """The five reports; ``items`` are the recipes of theirs that can be trained."""
+    return [
+        {
+            "name": report.name,
+            "number": report.number,
+            "studied": report.studied,
+            "items": [name for name, named in RECIPES.items() if named.report == report.name],
+        }
+        for report in REPORTS
+    ]
+
+
+def data_sets() -> list[dict[str, Any]]:
+    """What ``--data`` takes."""
+    return [{"name": name, "description": description} for name, description in NAMES]
+
+
+def runs(folder: Path) -> list[dict[str, Any]]:
+    """The run folders in ``folder``: name, recipe, seed, state and, where finished, test accuracy."""
+    rows = []
+    for path in run.list_runs(folder):
+        description = run.read_description(path)
+        finished = path / run.RESULT
+        result = read_json(finished) if finished.is_file() else {"status": "unfinished"}
+        rows.append(
+            {
+                "name": path.name,
+                "recipe": description.recipe_name,
+                "data": description.data.name,
+                "seed": description.seed,
+                "status": result["status"],
+                "test_accuracy": result.get("test_accuracy"),
+            }
+        )
+    return rows

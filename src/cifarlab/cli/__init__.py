@@ -1,0 +1,81 @@
+"""The command line: one module per verb, loaded when it is used, so that ``--help`` is quick."""
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+
+import cifarlab
+from cifarlab.errors import Diverged, Stopped, UserError, nearest, printable
+
+DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One line of ``cifarlab --help``; ``module`` has a ``main(arguments) -> None``."""
+
+    module: str
+    usage: str
+    summary: str
+
+
+VERBS = {
+    "train": Verb("train", "RECIPE [options]", "train a recipe into a run folder, or go on with one"),
+    "evaluate": Verb("evaluate", "RUN [options]", "accuracy, per class, confusion matrix, calibration"),
+    "predict": Verb("predict", "--run RUN IMAGE…", "classify pictures with a trained network"),
+    "list": Verb("listing", "models|recipes|reports|data|runs", "what there is"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong use or input, 130 stopped."""
+    try:
+        _run(sys.argv[1:] if arguments is None else arguments)
+    except UserError as error:
+        return _failed(WRONG_USE, str(error))
+    except Diverged as error:
+        return _failed(FAILED, str(error))
+    except MemoryError:
+        return _failed(FAILED, "out of memory; take fewer images or a smaller --recipe.batch-size")
+    except (Stopped, KeyboardInterrupt) as error:
+        return _failed(STOPPED, str(error) or "stopped")
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`cifarlab list recipes | head`); Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def _run(arguments: list[str]) -> None:
+    match arguments:
+        case []:
+            raise UserError("a command is missing; cifarlab --help shows them")
+        case ["-h" | "--help", *_]:
+            print(_help())
+        case ["--version", *_]:
+            print(f"cifarlab {cifarlab.__version__}")
+        case [name, *_] if name not in VERBS:
+            raise UserError(f"no command is called {name!r}; {nearest(name, VERBS)}")
+        case [name, *rest]:
+            importlib.import_module(f"cifarlab.cli.{VERBS[name].module}").main(rest)
+
+
+def _failed(code: int, message: str) -> int:
+    print(f"cifarlab: {printable(message)}", file=sys.stderr)
+    return code
+
+
+def _help() -> str:
+    width = max(len(f"{name} {verb.usage}") for name, verb in VERBS.items())
+    lines = [f"  {f'{name} {verb.usage}':<{width}}  {verb.summary}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: cifarlab COMMAND …",
+            "",
+            "A laboratory for image classification at CIFAR scale.",
+            "",
+            *lines,
+            "",
+            "cifarlab COMMAND --help shows the options of a command. To begin: cifarlab train demo",
+        ]
+    )

@@ -1,0 +1,70 @@
+"""``cifarlab evaluate``: a trained network on a data set."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from cifarlab.cli.parsing import parse
+from cifarlab.errors import printable
+
+
+@dataclass(frozen=True)
+class Options:
+    """Accuracy, per class, confusion matrix and calibration of a trained network."""
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+    data: str | None = None
+    """Another data set with the same classes (default: the one that the run was trained on)."""
+    part: Literal["test", "validation", "train"] = "test"
+    """The images: of the test set, or the run's own validation or training part."""
+    mode: Literal["evaluation", "as-published"] = "evaluation"
+    """as-published: in training mode with small batches, where the run's recipe has such a protocol A."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    json: bool = False
+    """Print everything as one JSON object."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, evaluate, print."""
+    options = parse(Options, "evaluate", arguments)
+    from cifarlab.judge import judge
+
+    figures = judge(
+        options.run, data=options.data, part=options.part, mode=options.mode, device=options.device
+    )
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return
+    low, high = figures["interval"]
+    print(
+        f"{options.part} accuracy {figures['accuracy']:.2%} "
+        f"(n = {figures['images']:,}, 95 % interval {low:.2%} to {high:.2%}); "
+        f"balanced {figures['balanced_accuracy']:.2%}; loss {figures['loss']:.4f}; "
+        f"calibration error {figures['calibration']['ece']:.2%}"
+    )
+    Console().print(_table(figures), markup=False, highlight=False)
+
+
+def _table(figures: dict[str, Any]) -> Table:
+    """Per class: images, accuracy with interval, and the class that it is most often taken for."""
+    names = figures["class_names"]
+    table = Table("class", "images", "accuracy", "95 % interval", "most often taken for")
+    for row in figures["per_class"]:
+        counts = dict(enumerate(figures["confusion_matrix"][names.index(row["class"])]))
+        counts.pop(names.index(row["class"]))
+        other = max(counts, key=lambda place: counts[place])
+        table.add_row(
+            printable(row["class"]),
+            f"{row['images']:,}",
+            f"{row['accuracy']:.2%}",
+            f"{row['interval'][0]:.2%} to {row['interval'][1]:.2%}",
+            f"{printable(names[other])} ({counts[other]})" if counts[other] else "",
+        )
+    return table

@@ -1,0 +1,74 @@
+"""``cifarlab list``: models, recipes, reports, data sets and runs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from cifarlab.cli.parsing import parse
+from cifarlab.errors import UserError, nearest, printable
+
+
+@dataclass(frozen=True)
+class Options:
+    """Show what there is."""
+
+    what: tyro.conf.Positional[Literal["models", "recipes", "reports", "data", "runs"]]
+    """models, recipes, reports, data or runs."""
+    folder: Path = Path("runs")
+    """Where runs are looked for."""
+    json: bool = False
+    """Print an array of objects."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, look, print."""
+    kinds = ("models", "recipes", "reports", "data", "runs")
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    if words and words[0] not in kinds:
+        raise UserError(f"list cannot show {words[0]!r}; {nearest(words[0], kinds)}")
+    options = parse(Options, "list", arguments)
+    from cifarlab import catalog
+
+    match options.what:
+        case "models":
+            rows = catalog.models()
+        case "recipes":
+            rows = catalog.recipes()
+        case "reports":
+            rows = catalog.reports()
+        case "data":
+            rows = catalog.data_sets()
+        case "runs":
+            rows = catalog.runs(options.folder)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    elif rows:
+        Console().print(_table(rows), markup=False, highlight=False)
+    else:
+        print(f"no runs in {printable(options.folder)}")
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(*[name.replace("_", " ") for name in rows[0]])
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row.values()])
+    return table
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case list():
+            return printable(", ".join(map(str, value)))
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4f}"
+        case _:
+            return printable(value)

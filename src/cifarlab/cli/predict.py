@@ -1,0 +1,49 @@
+"""``cifarlab predict``: classify pictures."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from cifarlab.cli.parsing import parse
+from cifarlab.errors import UserError, printable
+
+SHOWN_CLASSES = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """Classify pictures with a trained network; they are prepared as its training pictures were."""
+
+    images: tyro.conf.Positional[tuple[Path, ...]]
+    """PNG, JPEG, WebP or BMP files of any size."""
+    run: Path | None = None
+    """The run folder whose network to use."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    json: bool = False
+    """Print an array of {file, class, probabilities}."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, predict, print."""
+    options = parse(Options, "predict", arguments)
+    if options.run is None:
+        raise UserError("predict needs a trained network: --run RUN; train one with cifarlab train")
+    if not options.images:
+        raise UserError("predict needs at least one picture")
+    from cifarlab.predict import predict
+
+    predictions = predict(options.run, options.images, device=options.device)
+    if options.json:
+        objects = [
+            {"file": each.file, "class": each.class_name, "probabilities": each.probabilities}
+            for each in predictions
+        ]
+        print(json.dumps(objects, indent=2))
+        return
+    for each in predictions:
+        ranked = sorted(each.probabilities.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
+        shown = ", ".join(f"{printable(name)} {probability:.1%}" for name, probability in ranked)
+        print(f"{printable(each.file)}: {shown}")

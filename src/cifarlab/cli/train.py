@@ -1,0 +1,112 @@
+"""``cifarlab train``: a recipe into a run folder."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from cifarlab.cli.parsing import parse
+from cifarlab.errors import UserError, printable
+
+if TYPE_CHECKING:
+    from cifarlab.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train RECIPE into a run folder. A recipe's own settings: cifarlab train RECIPE --help."""
+
+    data: str | None = None
+    """digits, or a folder or archive of pictures with one sub-folder per class (default: the recipe's)."""
+    out: Path | None = None
+    """The run folder (default: runs/RECIPE-seedN)."""
+    resume: bool = False
+    """Go on with the run in --out; start it if it is not there."""
+    start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """A finished run whose weights are the first ones."""
+    seed: int = 0
+    """Decides hold-out, first weights, order, augmentation and dropout."""
+    protocols: Literal["C", "B,C", "A"] = "C"
+    """C: validation chooses the epoch, the test set is opened once. B,C: the test set is also watched. A: as
+    the report did it."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    tensorboard: bool = False
+    """Also write the curves for TensorBoard, into RUN/tensorboard."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, train, report."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        parse(Options, "train RECIPE", ["--help"])
+    from cifarlab.recipes import RECIPES, recipe_named
+
+    # The recipe's name usually comes first; flags may stand before it.
+    place = next((i for i, argument in enumerate(arguments) if argument in RECIPES), 0)
+    if not arguments or arguments[place].startswith("-"):
+        raise UserError(f"train needs a recipe; there are: {', '.join(RECIPES)}")
+    name, rest = arguments[place], arguments[:place] + arguments[place + 1 :]
+    named = recipe_named(name)
+    options, recipe = _parse(name, named.make(), rest)
+    command = shlex.join(["cifarlab", "train", *arguments])
+    train_and_report(name, recipe, options.data or named.data, options, command)
+
+
+def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, command: str) -> None:
+    """Train, write the report, and print where everything is."""
+    from cifarlab.data.sources import open_source
+    from cifarlab.logs import display_for, write_tensorboard
+    from cifarlab.report import write_report
+    from cifarlab.run import read_metrics, refuse_existing
+    from cifarlab.train import train
+
+    out = options.out or Path("runs") / f"{name}-seed{options.seed}"
+    if not options.resume:
+        refuse_existing(out)
+    source = open_source(data)
+    with display_for(recipe.epochs) as display:
+        result = train(
+            recipe,
+            source,
+            out,
+            recipe_name=name,
+            seed=options.seed,
+            protocols=options.protocols,
+            resume=options.resume,
+            start_from=options.start_from,
+            device=options.device,
+            display=display,
+            command=command,
+            data_argument=data,
+        )
+    if options.tensorboard:
+        write_tensorboard(out / "tensorboard", read_metrics(out))
+    page = write_report(out)
+    print(_summary(result))
+    print(f"report: {printable(page)}")
+
+
+def _parse(name: str, recipe: "Recipe", arguments: list[str]) -> tuple[Options, "Recipe"]:
+    """The options and the recipe with its changed leaves."""
+    from cifarlab.recipe import Recipe as RecipeConfig
+
+    @dataclass(frozen=True)
+    class Command:
+        options: tyro.conf.OmitArgPrefixes[Options]
+        recipe: RecipeConfig
+
+    # Local names are out of reach of the annotations' evaluation; hand the classes over as they are.
+    Command.__annotations__ = {"options": tyro.conf.OmitArgPrefixes[Options], "recipe": RecipeConfig}
+    command: Any = parse(Command, f"train {name}", arguments, Command(Options(), recipe))
+    return command.options, command.recipe
+
+
+def _summary(result: dict[str, Any]) -> str:
+    low, high = result["interval"]
+    return (
+        f"test accuracy {result['test_accuracy']:.2%} "
+        f"(n = {result['test_images']:,}, 95 % interval {low:.2%} to {high:.2%}), "
+        f"weights of epoch {result['best_epoch']} of {result['last_epoch']}, chosen by {result['select_by']}"
+    )

@@ -1,0 +1,37 @@
+"""A data set by what the user calls it: a name, or the path of a folder or an archive."""
+
+from pathlib import Path
+
+from cifarlab.data.digits import open_digits
+from cifarlab.data.folder import no_such_path, open_pictures
+from cifarlab.data.split import Source
+from cifarlab.errors import UserError
+from cifarlab.files import one_line_errors
+
+NAMES: tuple[tuple[str, str], ...] = (
+    ("digits", "1,797 handwritten digits in 10 classes; they come with scikit-learn"),
+)
+"""The data sets that have a name, and what each is."""
+
+_NOT_BY_NAME = ("cifar10", "cifar100")
+
+
+def open_source(name: str) -> Source:
+    """The data set called ``name``: one of ``NAMES``, else a path. ``./digits`` is a path.
+
+    Raises:
+        UserError: there is no such data set, or it cannot be used; the message says what to do.
+    """
+    if name == "digits":
+        return open_digits()
+    path = Path(name)
+    with one_line_errors(f"read {name}"):
+        exists = path.exists()
+    if exists:
+        return open_pictures(path)
+    if name.lower().replace("-", "") in _NOT_BY_NAME:
+        raise UserError(
+            f"{name} is not offered by name yet; give the path of a folder or tar archive of its pictures "
+            "with one sub-folder per class"
+        )
+    raise no_such_path(path, names=[known for known, _ in NAMES])

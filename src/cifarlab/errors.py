@@ -1,0 +1,46 @@
+"""The three ways in which a command ends early, and their exit codes."""
+
+import difflib
+import errno
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Wrong use or wrong input. The message is one line that says what to do; exit code 2."""
+
+
+class Diverged(Exception):
+    """Training met a value that is not finite and stopped before it reached the weights; exit code 1."""
+
+
+class Stopped(Exception):
+    """The user (Ctrl-C) or the system (SIGTERM) asked for an end; the run can be resumed; exit code 130."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of an error message about a wrong name: the nearest right one, else all of them."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
+
+
+def printable(text: object) -> str:
+    """``text`` on one line, without control characters, fit to be shown in a terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(text))
+
+
+def from_os_error(error: OSError, doing: str) -> UserError:
+    """One line for a failed file operation; ``doing`` says what was tried, as in "write runs/x"."""
+    advice = {
+        errno.ENOSPC: "the disk is full; free some space and run the command again",
+        errno.EDQUOT: "your disk quota is used up; free some space and run the command again",
+        errno.EFBIG: "the file would be larger than this system allows",
+        errno.EACCES: "permission denied; check who owns it, or choose another place",
+        errno.EPERM: "operation not permitted; check who owns it, or choose another place",
+        errno.EROFS: "the file system is read-only; choose another place",
+        errno.ENOENT: "no such file or folder",
+        errno.ENOTDIR: "a part of this path is a file, not a folder",
+        errno.EISDIR: "this is a folder, not a file",
+    }
+    reason = advice.get(error.errno or 0, error.strerror or str(error))
+    return UserError(f"could not {printable(doing)}: {reason}")

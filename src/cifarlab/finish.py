@@ -1,0 +1,115 @@
+"""The last chapter of a run: the chosen weights are judged on the test set and everything is written down."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from cifarlab import metrics, run
+from cifarlab.checkpoint import encode, remove_states
+from cifarlab.config import to_json
+from cifarlab.data.batches import DeviceSplit, whole
+from cifarlab.data.split import Source, Split
+from cifarlab.evaluate import logits_in_mode, verdict
+from cifarlab.files import write_atomic, write_json
+from cifarlab.interrupts import Interrupts
+from cifarlab.job import Job
+from cifarlab.models.cost import count_parameters, forward_flops
+from cifarlab.progress import Progress
+from cifarlab.runtime import effective_precision, hardware, versions
+
+
+def finish(
+    job: Job, source: Source, progress: Progress, out: Path, interrupts: Interrupts, record: dict[str, str]
+) -> dict[str, Any]:
+    """Open the test set, judge the last and the best epoch's weights, and write the run's results.
+
+    ``result.json`` is written last: where it is, the run is complete. A crash before loses nothing, since
+    the resume state still holds both sets of weights. Leaves the best weights in the network. ``record``
+    holds what is kept of how the run was started.
+    """
+    description, network = job.description, job.network
+    device = job.training.images.device
+    split = source.read_test()
+    test = whole(split, device)
+    last_logits = _logits(job, test, interrupts)
+    network.load_state_dict(progress.best_weights)
+    logits = _logits(job, test, interrupts)
+    figures = verdict(logits, split.labels, split.class_names)
+    parameters, flops = count_parameters(network), forward_flops(network, description.data.image_size)
+    best, last = progress.history[progress.best_epoch - 1], progress.history[-1]
+    result = {
+        "schema": run.SCHEMA_VERSION,
+        "status": "finished",
+        "recipe_name": description.recipe_name,
+        "test_accuracy": figures.pop("accuracy"),
+        "test_images": figures.pop("images"),
+        "test_loss": figures.pop("loss"),
+        **figures,
+        "train_images": len(job.training),
+        "val_images": len(job.validation),
+        "val_accuracy": best["val_accuracy"],
+        "val_loss": best["val_loss"],
+        "best_epoch": best["epoch"],
+        "last_epoch": last["epoch"],
+        "last": {
+            "epoch": last["epoch"],
+            "val_accuracy": last["val_accuracy"],
+            "test_accuracy": metrics.correct_count(last_logits, split.labels) / len(split),
+        },
+        "best_on_test": _best_on_test(progress.history),
+        "parameters": {**asdict(parameters), "total": parameters.total},
+        "flops": flops,
+        "training_flops": 3 * flops * len(job.training) * last["epoch"],
+        "seconds": round(progress.seconds, 3),
+        "data": to_json(description.data),
+        "seed": description.seed,
+        "protocols": description.protocols,
+        "select_by": job.judging.select_by,
+        "evaluation_mode": to_json(job.judging.mode),
+        "device": str(device),
+        "precision": effective_precision(description.recipe.precision, device),
+        "versions": versions(),
+        "hardware": hardware(device),
+        **record,
+    }
+    write_atomic(out / run.TEST_LOGITS, encode(_kept(logits, split), {}))
+    run.write_weights(out, progress.best_weights, run.trained_network(description))
+    write_json(out / run.RESULT, result)
+    remove_states(out / run.STATES)
+    return result
+
+
+def _logits(job: Job, test: DeviceSplit, interrupts: Interrupts) -> Tensor:
+    recipe = job.description.recipe
+    return logits_in_mode(
+        job.judging.mode,
+        job.network,
+        test,
+        recipe.normalize,
+        part="test",
+        seed=job.description.seed,
+        precision=recipe.precision,
+        check_stop=interrupts.check,
+    )
+
+
+def _best_on_test(history: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Protocol B's epoch: the earliest with the highest test accuracy, where it was watched."""
+    watched = [line for line in history if "test_accuracy" in line]
+    if not watched:
+        return None
+    best = max(watched, key=lambda line: float(line["test_accuracy"]))
+    return {"epoch": best["epoch"], "test_accuracy": best["test_accuracy"]}
+
+
+def _kept(logits: Tensor, split: Split) -> dict[str, Tensor]:
+    """What a report or a paired test needs later: logits, labels, and the most confident mistakes."""
+    mistakes = metrics.most_confident_mistakes(logits, split.labels)
+    return {
+        "logits": logits,
+        "labels": split.labels,
+        "mistakes": mistakes,
+        "mistake_images": split.images[mistakes],
+    }

@@ -1,0 +1,62 @@
+"""The guard between a gradient and the weights: nothing that is not finite gets past it."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from cifarlab.errors import Diverged
+
+DEFERRED_INTERVAL = 50
+"""Steps between two looks at the flag on an accelerator, where every look would wait for the device."""
+
+
+class FiniteGuard:
+    """Makes the optimizer skip a step whose loss or gradient is not finite, then ends the run.
+
+    torch's fused optimizers skip a step when their ``found_inf`` is 1 (the mechanism of GradScaler), so the
+    weights stay as they were from the first bad step on, even where the flag is looked at later.
+
+    Args:
+        optimizer: a fused one.
+        interval: steps between two looks; 1 looks before every step.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, interval: int) -> None:
+        self._optimizer = optimizer
+        self._interval = interval
+        self._steps = 0
+        self._first_bad: Tensor | None = None
+
+    def before_step(self, loss: Tensor, network: nn.Module) -> None:
+        """Judge the scalar ``loss`` and the gradients in ``network``, between backward and step.
+
+        Raises:
+            Diverged: at this step or, with a longer interval, at one before it.
+        """
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        bad = ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
+        if self._first_bad is None:
+            self._first_bad = torch.full_like(norm, math.inf)
+        here = torch.where(bad, float(self._steps), math.inf)
+        self._first_bad = torch.minimum(self._first_bad, here)
+        self._optimizer.found_inf = torch.isfinite(self._first_bad).float()  # type: ignore[attr-defined]
+        self._steps += 1
+        if self._steps % self._interval == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Raise Diverged if any step so far was bad. Called before every save."""
+        if self._first_bad is not None and math.isfinite(float(self._first_bad)):
+            ago = self._steps - 1 - int(self._first_bad)
+            raise Diverged(
+                f"the loss or a gradient was not finite {ago} steps ago; the weights were not touched by it"
+                if ago
+                else "the loss or a gradient is not finite; the weights were not touched by it"
+            )
+
+
+def guard_for(optimizer: torch.optim.Optimizer, device: torch.device) -> FiniteGuard:
+    """A guard that looks at every step on the CPU, now and then elsewhere."""
+    return FiniteGuard(optimizer, 1 if device.type == "cpu" else DEFERRED_INTERVAL)

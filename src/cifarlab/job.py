@@ -1,0 +1,101 @@
+"""What a run works with from its beginning to its end: network, optimizer, and the parts of its data."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cifarlab.data.batches import DeviceSplit, on_device, whole
+from cifarlab.data.holdout import per_class_subset
+from cifarlab.data.split import Source
+from cifarlab.recipe import Judging
+from cifarlab.run import RunDescription, load_weights, trained_network
+from cifarlab.runtime import reseed
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that stays while ``Progress`` moves. Everything in it lives on the run's device."""
+
+    description: RunDescription
+    judging: Judging
+    network: nn.Module
+    forward: Any
+    """``network``, compiled where the recipe asks for it."""
+    optimizer: torch.optim.Optimizer
+    training: DeviceSplit
+    validation: DeviceSplit
+    watched_test: DeviceSplit | None
+    """The test set where protocol A or B evaluates it every epoch; None under protocol C."""
+
+    @property
+    def steps(self) -> int:
+        """Steps per epoch; the last batch may be a smaller one."""
+        return math.ceil(len(self.training) / self.description.recipe.batch_size)
+
+    @property
+    def all_steps(self) -> int:
+        """Steps of the whole run, if it does not stop early."""
+        return self.steps * self.description.recipe.epochs
+
+
+def prepare(
+    description: RunDescription,
+    judging: Judging,
+    source: Source,
+    first_weights: dict[str, Tensor] | None,
+    device: torch.device,
+) -> Job:
+    """Build everything that ``description`` asks for.
+
+    Args:
+        judging: the one of the run's protocols.
+        first_weights: to begin with instead of those that follow from the seed.
+
+    Raises:
+        UserError: the data do not fit the recipe, or the weights the network.
+    """
+    recipe = description.recipe
+    network = build_network(description, first_weights).to(device)
+    # type: the stubs of torch.nn.Module.to leave out memory_format
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    training, validation = divide(source, description, judging, device)
+    watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
+    return Job(
+        description=description,
+        judging=judging,
+        network=network,
+        forward=torch.compile(network) if recipe.compile else network,
+        optimizer=recipe.optimizer.build(network.parameters()),
+        training=training,
+        validation=validation,
+        watched_test=whole(source.read_test(), device) if watches_test else None,
+    )
+
+
+def build_network(description: RunDescription, weights: dict[str, Tensor] | None) -> nn.Module:
+    """The network of a run before its first step: from the seed, or with the given weights.
+
+    Raises:
+        UserError: the weights are those of another network.
+    """
+    reseed(description.seed, "first weights")
+    network = trained_network(description).build()
+    if weights is not None:
+        load_weights(network, weights, "the run given by --from")
+    return network
+
+
+def divide(
+    source: Source, description: RunDescription, judging: Judging, device: torch.device
+) -> tuple[DeviceSplit, DeviceSplit]:
+    """The training and the validation part of a source's training set, on the device."""
+    recipe, seed = description.recipe, description.seed
+    split = source.read_train()
+    training, validation = judging.holdout.divide(split.labels, seed)
+    if recipe.train_images is not None:
+        training = training[per_class_subset(split.labels[training], recipe.train_images, seed)]
+    first, second = on_device(split, [training, validation], device)
+    return first, second

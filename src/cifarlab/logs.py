@@ -1,0 +1,193 @@
+"""What a user sees while a run trains: a live view in a terminal, plain lines elsewhere; TensorBoard."""
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from torch import Tensor
+
+from cifarlab.errors import UserError, printable
+
+REFRESH_SECONDS = 0.25
+SHOWN_EPOCHS = 12
+
+
+class Display(Protocol):
+    """Where a run says how it goes. Used as a context manager, so that a terminal is always left tidy."""
+
+    def begin(self, steps: int) -> None:
+        """The run has this many steps, if it does not stop early."""
+
+    def say(self, text: str) -> None:
+        """Show one line that stays."""
+
+    def step(self, epoch: int, steps_done: int, lr: float, loss: Tensor, images_per_second: float) -> None:
+        """One training step: ``steps_done`` since the start of the run, ``loss`` a scalar on its device."""
+
+    def epoch(self, line: dict[str, Any]) -> None:
+        """The finished epoch's line of ``metrics.jsonl``."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def display_for(epochs: int) -> Display:
+    """The live view where standard output is a terminal, otherwise plain lines."""
+    return LiveDisplay(epochs) if sys.stdout.isatty() else PlainDisplay(epochs)
+
+
+class Silence:
+    """A display that shows nothing, for use from Python."""
+
+    def begin(self, steps: int) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def step(self, epoch: int, steps_done: int, lr: float, loss: Tensor, images_per_second: float) -> None:
+        """Nothing."""
+
+    def epoch(self, line: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class PlainDisplay(Silence):
+    """One plain line per epoch, for pipes and log files."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def say(self, text: str) -> None:
+        """Print the line."""
+        print(printable(text), flush=True)
+
+    def epoch(self, line: dict[str, Any]) -> None:
+        """Print the epoch's figures."""
+        print(epoch_text(line, self._epochs), flush=True)
+
+
+class LiveDisplay:
+    """A progress bar over the whole run above a table of the last epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self._console = Console()
+        self._epochs = epochs
+        self._lines: list[dict[str, Any]] = []
+        self._next_refresh = 0.0
+        self._now = Table.grid()
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}  lr {task.fields[lr]:.3g}"),
+            TextColumn("{task.fields[speed]:,.0f} images/s"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=self._console,
+        )
+        self._task = self._bar.add_task(
+            "train", total=None, epoch=f"1/{epochs}", loss=float("nan"), lr=float("nan"), speed=0.0
+        )
+        self._live = Live(self._view(), console=self._console, auto_refresh=False)
+
+    def begin(self, steps: int) -> None:
+        """Give the bar its length."""
+        self._bar.update(self._task, total=steps)
+
+    def say(self, text: str) -> None:
+        """Print the line above the live view."""
+        self._live.console.print(printable(text), markup=False, highlight=False)
+
+    def step(self, epoch: int, steps_done: int, lr: float, loss: Tensor, images_per_second: float) -> None:
+        """Move the bar; the loss is fetched from the device only when the view is redrawn."""
+        now = time.monotonic()
+        if now >= self._next_refresh:
+            self._next_refresh = now + REFRESH_SECONDS
+            self._bar.update(
+                self._task,
+                completed=steps_done,
+                epoch=f"{epoch}/{self._epochs}",
+                lr=lr,
+                loss=float(loss),
+                speed=images_per_second,
+            )
+            self._live.update(self._view(), refresh=True)
+
+    def epoch(self, line: dict[str, Any]) -> None:
+        """Add a row to the table."""
+        self._lines = [*self._lines, line][-SHOWN_EPOCHS:]
+        self._bar.update(self._task, completed=line["step"])
+        self._live.update(self._view(), refresh=True)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def _view(self) -> Table:
+        table = Table("epoch", "train loss", "train acc.", "val. loss", "val. acc.", "lr", "images/s", "s")
+        for line in self._lines:
+            table.add_row(
+                str(line["epoch"]),
+                f"{line['train_loss']:.4f}",
+                f"{line['train_accuracy']:.2%}",
+                f"{line['val_loss']:.4f}",
+                f"{line['val_accuracy']:.2%}",
+                f"{line['lr']:.3g}",
+                f"{line['images_per_second']:,.0f}",
+                f"{line['seconds']:,.0f}",
+            )
+        view = Table.grid()
+        if self._lines:
+            view.add_row(table)
+        view.add_row(self._bar)
+        return view
+
+
+def epoch_text(line: dict[str, Any], epochs: int) -> str:
+    """One epoch's figures as a plain line."""
+    test = f"  test accuracy {line['test_accuracy']:.2%}" if "test_accuracy" in line else ""
+    return (
+        f"epoch {line['epoch']}/{epochs}  train loss {line['train_loss']:.4f} "
+        f"accuracy {line['train_accuracy']:.2%}  validation loss {line['val_loss']:.4f} "
+        f"accuracy {line['val_accuracy']:.2%}{test}  lr {line['lr']:.3g}  "
+        f"{line['images_per_second']:,.0f} images/s  {line['seconds']:,.0f} s"
+    )
+
+
+def write_tensorboard(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Write a run's epochs as TensorBoard scalars into ``folder``.
+
+    Raises:
+        UserError: the extra ``tensorboard`` is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra: loaded when asked for
+    except ImportError as error:
+        raise UserError("TensorBoard is not installed; run: pip install 'cifarlab[tensorboard]'") from error
+    with SummaryWriter(str(folder)) as writer:
+        for line in history:
+            for name, value in line.items():
+                if name not in ("epoch", "step"):
+                    writer.add_scalar(name, value, line["epoch"])

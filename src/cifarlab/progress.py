@@ -1,0 +1,122 @@
+"""How far a run has come, and all of its state as one value that can be saved."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cifarlab.checkpoint import State
+from cifarlab.errors import UserError
+
+
+@dataclass
+class Progress:
+    """Counters, sums and the best weights so far. Random states are not needed: see ``runtime``."""
+
+    totals: Tensor
+    """float64 ``[2]`` on the device: summed loss and correct images of the current epoch so far."""
+    epoch: int = 0
+    """Finished epochs."""
+    step: int = 0
+    """Finished steps of the current epoch."""
+    training_seconds: float = 0.0
+    """Spent in the current epoch's steps."""
+    seconds: float = 0.0
+    """Spent in the run so far, evaluation and saving included."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """The lines of ``metrics.jsonl``."""
+    best_epoch: int = 0
+    best_score: float | None = None
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def count(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Add one step: its mean loss, logits ``[B, K]`` and int64 labels ``[B]``."""
+        correct = (logits.detach().argmax(1) == labels).sum()
+        self.totals += torch.stack((loss.detach() * len(labels), correct)).to(self.totals.dtype)
+        self.step += 1
+
+    def finish_epoch(self, line: dict[str, Any], score: float, network: nn.Module) -> None:
+        """Take up a judged epoch; keep a copy of its weights if ``score`` (higher is better) is the best."""
+        self.history.append(line)
+        self.epoch += 1
+        self.step = 0
+        self.training_seconds = 0.0
+        self.totals.zero_()
+        if self.best_score is None or score > self.best_score:
+            self.best_epoch = self.epoch
+            self.best_score = score
+            self.best_weights = copy_of_weights(network)
+
+
+@contextlib.contextmanager
+def timed(progress: Progress, counter: Literal["seconds", "training_seconds"]) -> Iterator[None]:
+    """Add the block's duration to a counter, also when it is left by an exception."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        setattr(progress, counter, getattr(progress, counter) + time.perf_counter() - began)
+
+
+def start(device: torch.device) -> Progress:
+    """The progress of a run that has not begun."""
+    # MPS has no double precision; its sums are kept in single.
+    dtype = torch.float32 if device.type == "mps" else torch.float64
+    return Progress(totals=torch.zeros(2, dtype=dtype, device=device))
+
+
+def capture(progress: Progress, network: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """Everything that the run needs to go on from here, bit for bit."""
+    tensors = {"totals": progress.totals}
+    tensors |= {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in progress.best_weights.items()}
+    for place, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{place}.{name}": value for name, value in slots.items()}
+    return State(
+        tensors,
+        {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "training_seconds": progress.training_seconds,
+            "seconds": progress.seconds,
+            "history": progress.history,
+            "best_epoch": progress.best_epoch,
+            "best_score": progress.best_score,
+        },
+    )
+
+
+def restore(state: State, network: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Put ``state`` into ``network`` and ``optimizer``, and return the progress.
+
+    Raises:
+        UserError: the state is not one of this network and optimizer.
+    """
+    try:
+        network.load_state_dict(_under("network.", state.tensors))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under("optimizer.", state.tensors).items():
+            place, _, slot = name.partition(".")
+            slots.setdefault(int(place), {})[slot] = value
+        optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+        device = next(network.parameters()).device
+        return Progress(
+            totals=state.tensors["totals"].to(device),
+            best_weights={k: v.to(device) for k, v in _under("best.", state.tensors).items()},
+            **state.values,
+        )
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the saved state does not fit this run: {str(error).splitlines()[0]}") from error
+
+
+def copy_of_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers of ``network``, detached and copied."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

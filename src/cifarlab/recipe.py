@@ -1,0 +1,104 @@
+"""The frozen description of one run: what is trained, how, and how it is judged."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cifarlab.augment import Augmentation, Normalize
+from cifarlab.data.holdout import Fraction, Holdout
+from cifarlab.errors import UserError
+from cifarlab.losses import CrossEntropy, Loss
+from cifarlab.models import Model
+from cifarlab.optim import Adam, Optimizer
+from cifarlab.runtime import Precision
+from cifarlab.schedules import Constant, Schedule
+
+SelectBy = Literal["val_loss", "val_accuracy", "test_accuracy", "last"]
+
+
+@dataclass(frozen=True)
+class EvaluationMode:
+    """The right way to evaluate: running statistics, no dropout; the batch size changes no result."""
+
+    batch_size: int = 500
+
+
+@dataclass(frozen=True)
+class TrainingMode:
+    """Report 003's way: the network is never switched to evaluation.
+
+    Dropout stays on and BatchNorm normalizes with the statistics of the evaluated batch, so the batch size
+    matters. The authors' public code evaluates the training and the test set in batches of 4 and the
+    validation set in batches of 128.
+    """
+
+    batch_size: int = 4
+    validation_batch_size: int = 128
+
+
+Mode = EvaluationMode | TrainingMode
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How a run is judged: what is held out, what chooses the epoch, in which mode images are evaluated."""
+
+    holdout: Holdout = Fraction(0.1)
+    """The validation images, taken out of the training set."""
+    select_by: SelectBy = "val_accuracy"
+    """The figure whose best epoch gives the run's weights; ``test_accuracy`` only to repeat a report."""
+    mode: Mode = EvaluationMode()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run. Only primary values: steps, widths and class counts are derived when it is built."""
+
+    model: Model
+    augment: tuple[Augmentation, ...] = ()
+    normalize: Normalize = Normalize()
+    optimizer: Optimizer = Adam()
+    schedule: Schedule = Constant()
+    loss: Loss = CrossEntropy()
+    epochs: int = 20
+    batch_size: int = 128
+    patience: int | None = None
+    """Early stopping: epochs without an improvement of ``judging.select_by`` after which a run ends."""
+    train_images: int | None = None
+    """Train on this many images only, equally many of each class (report 000's training-set sizes)."""
+    judging: Judging = Judging()
+    """Protocol C, and B with it."""
+    published: Judging | None = None
+    """Protocol A, as the report did it, where that differs from ``judging``."""
+    precision: Precision = "auto"
+    compile: bool = False
+    """Compile the network with ``torch.compile``: slower to start, faster per step on a GPU."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if self.patience is not None and self.patience < 1:
+            raise UserError(
+                f"patience must be at least 1, found {self.patience}; leave it out to switch it off"
+            )
+
+
+Protocols = Literal["C", "B,C", "A"]
+
+
+def judging_under(recipe: Recipe, protocols: Protocols) -> Judging:
+    """How ``recipe`` is judged under ``protocols``.
+
+    C: the validation split chooses the epoch, the test set is opened once. B,C: the same, and the test set
+    is also evaluated every epoch, which shows what choosing on it would have gained. A: as published.
+
+    Raises:
+        UserError: A for a recipe whose report was judged as C.
+    """
+    if protocols != "A":
+        if recipe.judging.select_by == "test_accuracy":
+            raise UserError("judging.select_by: only protocol A may choose the epoch on the test set")
+        return recipe.judging
+    if recipe.published is None:
+        raise UserError("this recipe has no judging as published (protocol A); use --protocols C, or B,C")
+    return recipe.published

@@ -1,0 +1,108 @@
+"""Claiming a run folder, and going on with what is in it."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cifarlab import run
+from cifarlab.checkpoint import load_state, save_state
+from cifarlab.config import differences, to_json
+from cifarlab.errors import UserError, printable
+from cifarlab.files import read_json, write_json
+from cifarlab.logs import Display
+from cifarlab.progress import Progress, capture, restore, start
+
+SAVING_SHARE = 0.02
+"""At most about this share of a run's time goes into saving: after a save of 1 s, none for 50 s."""
+
+
+def initial_weights(start_from: Path | None) -> tuple[dict[str, Tensor] | None, run.InitialWeights | None]:
+    """The weights of a finished run to begin with, and their record; None and None to begin from the seed."""
+    if start_from is None:
+        return None, None
+    _, weights, sha256 = run.read_weights(start_from)
+    return weights, run.InitialWeights(start_from.name, sha256)
+
+
+def claim(
+    folder: Path, description: run.RunDescription, resume: bool, display: Display
+) -> dict[str, Any] | None:
+    """Make ``folder`` this run's, or check that it already is; its result where the run is finished.
+
+    Raises:
+        UserError: the folder holds another run (the difference is shown), a diverged one, or something else.
+    """
+    if not (folder / run.RECIPE).exists():
+        run.refuse_existing(folder)
+        write_json(folder / run.RECIPE, to_json(description))
+        if resume:
+            display.say(f"nothing to resume in {folder}: this run starts from the beginning")
+        return None
+    if not resume:
+        run.refuse_existing(folder)
+    found = read_json(folder / run.RECIPE)
+    changed = differences(found, to_json(description))
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UserError(
+            f"{printable(folder)} holds another run: {printable('; '.join(changed[:3]))}{more}; "
+            "repeat its own settings, or choose another --out"
+        )
+    if not (folder / run.RESULT).exists():
+        return None
+    result = read_json(folder / run.RESULT)
+    if result.get("status") == "diverged":
+        raise UserError(f"{printable(folder)} diverged ({printable(result['reason'])}); change the recipe")
+    display.say(f"{folder} is finished already")
+    return run.read_result(folder)
+
+
+def latest(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, display: Display) -> Progress:
+    """The progress to go on from: the newest undamaged state, put in place, or a fresh start.
+
+    Raises:
+        UserError: there are states, and all are damaged; a run never starts anew in silence.
+    """
+    state, damaged = load_state(folder / run.STATES)
+    for name in damaged:
+        display.say(f"the saved state {name} is damaged and was passed over")
+    if state is not None:
+        progress = restore(state, network, optimizer)
+        display.say(f"resumed after {progress.epoch} epochs and {progress.step} steps")
+        return progress
+    if damaged:
+        raise UserError(
+            f"every saved state in {printable(folder / run.STATES)} is damaged; "
+            "delete that folder to start this run from the beginning"
+        )
+    return start(next(network.parameters()).device)
+
+
+class Saver:
+    """Writes resume states, as often as costs little."""
+
+    def __init__(self, folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self._folder = folder / run.STATES
+        self._network = network
+        self._optimizer = optimizer
+        self._next = time.monotonic()
+
+    def save(self, progress: Progress) -> None:
+        """Write the state now."""
+        began = time.monotonic()
+        number = sum(line["step"] for line in progress.history[-1:]) + progress.step
+        save_state(self._folder, number, capture(progress, self._network, self._optimizer))
+        ended = time.monotonic()
+        self._next = ended + (ended - began) / SAVING_SHARE
+
+    def save_if_due(self, progress: Progress) -> None:
+        """Write the state if the last save lies back far enough."""
+        if self.is_due():
+            self.save(progress)
+
+    def is_due(self) -> bool:
+        """Whether the next save is worth its time."""
+        return time.monotonic() >= self._next

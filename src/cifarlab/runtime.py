@@ -1,0 +1,101 @@
+"""The machine under a run: device, precision, seeds, and what to record of it."""
+
+import contextlib
+import hashlib
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+import cifarlab
+from cifarlab.errors import UserError
+
+NUMERICS_VERSION = 1
+"""Raised whenever a change of the code may alter the numbers of a run; part of a run's fingerprint."""
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def device_named(name: str) -> torch.device:
+    """The device ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; ``auto`` takes CUDA, then MPS, where present.
+
+    Raises:
+        UserError: no such device on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"the device {name!r} is not available here; use --device cpu, or auto") from error
+    return device
+
+
+def effective_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """``auto`` means bf16 on CUDA and fp32 elsewhere."""
+    if precision == "auto":
+        return "bf16" if device.type == "cuda" else "fp32"
+    return precision
+
+
+def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[None]:
+    """The context in which a forward pass runs: bf16 autocast, or nothing at fp32."""
+    if effective_precision(precision, device) == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def derived_seed(seed: int, *keys: int | str) -> int:
+    """A 63-bit seed that is a function of ``seed`` and ``keys`` alone, the same on every machine.
+
+    All randomness of a run comes from here: ``derived_seed(seed, "step", epoch, step)`` and its like, so
+    that a resumed run needs no saved random state.
+    """
+    digest = hashlib.blake2b(repr((seed, *keys)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def generator(seed: int, *keys: int | str) -> torch.Generator:
+    """A CPU generator seeded by ``derived_seed``; global random state is neither read nor changed."""
+    return torch.Generator().manual_seed(derived_seed(seed, *keys))
+
+
+def reseed(seed: int, *keys: int | str) -> None:
+    """Set torch's global generators (dropout draws from them) to ``derived_seed``."""
+    torch.manual_seed(derived_seed(seed, *keys))
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything whose change may alter a number."""
+    packages = ("torch", "numpy", "pillow", "scikit-learn", "scipy", "safetensors")
+    found = {name: metadata.version(name) for name in packages}
+    return {"cifarlab": cifarlab.__version__, "python": platform.python_version(), **found}
+
+
+def hardware(device: torch.device) -> dict[str, str]:
+    """The machine in words: processor, cores, threads, memory, operating system, accelerator."""
+    facts = {
+        "processor": _processor_name(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    if device.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(device)
+        facts["cuda"] = str(torch.version.cuda)
+    return facts
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

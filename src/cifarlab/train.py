@@ -1,0 +1,201 @@
+"""The loop: one recipe on one data set, in plain lines, stopped and resumed anywhere.
+
+All randomness is a function of (seed, epoch, step), so a run that was killed and resumed ends with the same
+bits as one that was not (on the same machine, with the same versions and number of threads).
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from cifarlab import metrics, resumption, run
+from cifarlab.augment import apply_all, draw_epoch
+from cifarlab.data.batches import epoch_order
+from cifarlab.data.split import Source
+from cifarlab.errors import Diverged, Stopped, printable
+from cifarlab.evaluate import logits_in_mode
+from cifarlab.finish import finish
+from cifarlab.guard import FiniteGuard, guard_for
+from cifarlab.interrupts import Interrupts
+from cifarlab.job import Job, prepare
+from cifarlab.logs import Display, Silence
+from cifarlab.progress import Progress, timed
+from cifarlab.recipe import Judging, Protocols, Recipe, judging_under
+from cifarlab.runtime import autocast, device_named, reseed
+
+
+def train(
+    recipe: Recipe,
+    source: Source,
+    out: Path,
+    *,
+    recipe_name: str = "custom",
+    seed: int = 0,
+    protocols: Protocols = "C",
+    resume: bool = False,
+    start_from: Path | None = None,
+    device: str = "auto",
+    display: Display | None = None,
+    command: str = "",
+    data_argument: str = "",
+) -> dict[str, Any]:
+    """Train ``recipe`` on ``source`` into the run folder ``out``; return what ``result.json`` holds.
+
+    Args:
+        recipe_name: what the run calls its recipe.
+        seed: decides the hold-out, first weights, order, augmentation and dropout.
+        protocols: how the run is judged; see ``recipe.judging_under``.
+        resume: go on with the run in ``out``; one that is finished is returned as it is.
+        start_from: a finished run whose weights are the first ones.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        display: where progress is shown.
+        command: how the run was started, for the record.
+        data_argument: what opens ``source`` again with ``open_source``, for ``evaluate``.
+
+    Raises:
+        UserError: wrong input, or ``out`` holds something else.
+        Diverged: the loss was not finite; the run is marked so.
+        Stopped: SIGINT or SIGTERM; the state is saved.
+    """
+    display = display or Silence()
+    judging = judging_under(recipe, protocols)
+    place = device_named(device)
+    first_weights, origin = resumption.initial_weights(start_from)
+    description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
+    if not resume:
+        run.refuse_existing(out)
+    with run.claimed(out), Interrupts() as interrupts:
+        result = resumption.claim(out, description, resume, display)
+        if result is not None:
+            return result
+        job = prepare(description, judging, source, first_weights, place)
+        progress = resumption.latest(out, job.network, job.optimizer, display)
+        run.write_metrics(out, progress.history)
+        display.begin(job.all_steps)
+        _run_epochs(job, progress, out, interrupts, display)
+        record = {"command": command, "data_argument": data_argument}
+        return finish(job, source, progress, out, interrupts, record)
+
+
+def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts, display: Display) -> None:
+    """Train and judge epoch after epoch, saving now and then, and always when stopped."""
+    recipe = job.description.recipe
+    guard = guard_for(job.optimizer, job.training.images.device)
+    saver = resumption.Saver(out, job.network, job.optimizer)
+    try:
+        while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
+            with timed(progress, "seconds"):
+                _train_epoch(job, progress, guard, saver, interrupts, display)
+                line = _judge_epoch(job, progress, interrupts)
+            line["seconds"] = round(progress.seconds, 3)
+            run.append_metrics(out, line)
+            progress.finish_epoch(line, _score(job.judging, line), job.network)
+            display.epoch(line)
+            saver.save_if_due(progress)
+        saver.save(progress)
+    except Stopped as stop:
+        guard.look()
+        saver.save(progress)
+        done = f"{progress.epoch} epochs and {progress.step} steps"
+        raise Stopped(f"{stop} after {done}; go on with --resume --out {printable(out)}") from stop
+    except Diverged as error:
+        reason = f"epoch {progress.epoch + 1}, step {progress.step + 1}: {error}"
+        run.mark_diverged(out, reason)
+        raise Diverged(f"{printable(out)} diverged: {reason}") from error
+
+
+def _train_epoch(
+    job: Job,
+    progress: Progress,
+    guard: FiniteGuard,
+    saver: resumption.Saver,
+    interrupts: Interrupts,
+    display: Display,
+) -> None:
+    """The steps of one epoch that are not done yet."""
+    recipe, seed, epoch = job.description.recipe, job.description.seed, progress.epoch
+    device, count = job.training.images.device, len(job.training)
+    order = epoch_order(count, seed, epoch).to(device)
+    draws = [drawn.to(device) for drawn in draw_epoch(recipe.augment, count, seed, epoch)]
+    job.network.train()
+    with timed(progress, "training_seconds"):
+        began, first_step = time.perf_counter(), progress.step
+        for step in range(progress.step, job.steps):
+            interrupts.check()
+            reseed(seed, "step", epoch, step)
+            lr = learning_rate(recipe, epoch + step / job.steps)
+            for group in job.optimizer.param_groups:
+                group["lr"] = lr
+
+            positions = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+            images, labels = job.training.batch(positions)
+            images = apply_all(recipe.augment, images, [drawn[positions] for drawn in draws])
+            with autocast(device, recipe.precision):
+                logits = job.forward(recipe.normalize.apply(images))
+            loss = recipe.loss.mean(logits, labels)
+            loss.backward()
+            guard.before_step(loss, job.network)
+            job.optimizer.step()
+            job.optimizer.zero_grad()
+
+            progress.count(loss, logits, labels)
+            speed = (step + 1 - first_step) * recipe.batch_size / (time.perf_counter() - began)
+            display.step(epoch + 1, epoch * job.steps + step + 1, lr, loss, speed)
+            if saver.is_due():
+                guard.look()
+                saver.save(progress)
+        guard.look()
+
+
+def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[str, Any]:
+    """The line of ``metrics.jsonl`` for the epoch whose steps are all done."""
+    recipe = job.description.recipe
+    loss, correct = progress.totals.tolist()
+    line = {
+        "epoch": progress.epoch + 1,
+        "step": (progress.epoch + 1) * job.steps,
+        "lr": learning_rate(recipe, progress.epoch + (job.steps - 1) / job.steps),
+        "train_loss": loss / len(job.training),
+        "train_accuracy": correct / len(job.training),
+        "images_per_second": round(len(job.training) / progress.training_seconds, 1),
+    }
+    for part, data in (("validation", job.validation), ("test", job.watched_test)):
+        if data is not None:
+            logits = logits_in_mode(
+                job.judging.mode,
+                job.network,
+                data,
+                recipe.normalize,
+                part=part,
+                seed=job.description.seed,
+                precision=recipe.precision,
+                check_stop=interrupts.check,
+            )
+            labels = data.labels[data.indices].cpu()
+            name = "val" if part == "validation" else "test"
+            line[f"{name}_loss"] = metrics.mean_loss(logits, labels)
+            if not math.isfinite(line[f"{name}_loss"]):
+                raise Diverged(f"the {part} loss is not finite")
+            line[f"{name}_accuracy"] = metrics.correct_count(logits, labels) / len(labels)
+    return line
+
+
+def learning_rate(recipe: Recipe, epoch: float) -> float:
+    """The rate at a point of the run, given in epochs: a function of progress alone."""
+    return recipe.optimizer.lr * recipe.schedule.factor(epoch)
+
+
+def _patience_is_over(recipe: Recipe, progress: Progress) -> bool:
+    return recipe.patience is not None and progress.epoch - progress.best_epoch >= recipe.patience
+
+
+def _score(judging: Judging, line: dict[str, Any]) -> float:
+    """What the best epoch has most of."""
+    match judging.select_by:
+        case "val_loss":
+            return -float(line["val_loss"])
+        case "last":
+            return float(line["epoch"])
+        case figure:
+            return float(line[figure])
