@@ -213,20 +213,23 @@ def _list_folder(path: Path) -> Listing:
     pending = [PurePosixPath()]
     while pending:
         folder = pending.pop()
-        with one_line_errors(f"read {path / folder}"), os.scandir(path / folder) as entries:
-            for entry in entries:
-                inner = folder / entry.name
-                if _is_hidden(inner):
-                    continue
-                if entry.is_dir():
-                    if len(inner.parts) == _DEEPEST:  # a link to a folder above may even go round in a circle
-                        raise UserError(f"{printable(path / inner)} lies too deep; expected pictures there")
-                    folders.append(inner)
-                    pending.append(inner)
-                elif not is_ignored(inner):
-                    if not entry.is_file():
-                        raise UserError(f"{printable(path / inner)} is not a plain file; remove it")
-                    files.append(inner)
+        with one_line_errors(f"read {path / folder}"):
+            entries = list(os.scandir(path / folder))
+        for entry in entries:
+            inner = folder / entry.name
+            if _is_hidden(inner):
+                continue
+            with one_line_errors(f"read {path / inner}"):
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            if is_folder:
+                if len(inner.parts) == _DEEPEST:  # a link to a folder above would even go round in a circle
+                    raise UserError(f"{printable(path / inner)} is a folder where a picture is expected")
+                folders.append(inner)
+                pending.append(inner)
+            elif not is_ignored(inner):
+                if not is_file:
+                    raise UserError(f"{printable(path / inner)} is not a plain file; remove it")
+                files.append(inner)
     return folders, files
 
 

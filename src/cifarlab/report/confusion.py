@@ -75,9 +75,9 @@ def _cell_inches(classes: int) -> float:
 
 def _name_ticks(axes: Axes, names: list[str]) -> None:
     positions = range(len(names))
-    axes.set_yticks(positions, names, parse_math=False)
+    axes.set_yticks(positions, names)
     if max(map(len, names)) <= 2 and len(names) <= WRITTEN_COUNTS:
-        axes.set_xticks(positions, names, parse_math=False)
+        axes.set_xticks(positions, names)
     else:
         angle = 45 if len(names) <= WRITTEN_COUNTS else 90
         vertical = "top" if angle == 45 else "center"

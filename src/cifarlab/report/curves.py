@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cifarlab.report.drawing import Theme, open_axes
 
@@ -17,7 +17,7 @@ FEW_EPOCHS = 30
 
 @dataclass(frozen=True)
 class KeptEpoch:
-    """The epoch whose weights were judged, ``None`` if unknown, and what chose it, such as ``val_accuracy``."""
+    """The epoch whose weights were judged, if it is known, and what chose it, such as ``val_accuracy``."""
 
     epoch: int | None
     select_by: str
@@ -60,7 +60,7 @@ def accuracy_figure(rows: Rows, kept: KeptEpoch, theme: Theme) -> Figure:
     figure, axes = _frame(rows, theme)
     _plot_sets(axes, rows, "accuracy", 100.0, theme)
     axes.set_ylabel("accuracy (%)")
-    axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
     _mark_epoch(axes, rows, "accuracy", 100.0, kept, theme)
     _legend(figure, axes)
     return figure
@@ -71,9 +71,7 @@ def learning_rate_figure(rows: Rows, theme: Theme) -> Figure:
     figure, axes = _frame(rows, theme)
     _plot(axes, rows, "lr", 1.0, "learning rate", theme.train, "-")
     axes.set_ylabel("learning rate")
-    formatter = ScalarFormatter(useMathText=False)
-    formatter.set_powerlimits((-3, 4))
-    axes.yaxis.set_major_formatter(formatter)
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     return figure
 
@@ -88,6 +86,10 @@ def _frame(rows: Rows, theme: Theme) -> tuple[Figure, Axes]:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     return figure, axes
+
+
+def _plain(value: float, _: int | None) -> str:
+    return f"{value:.6g}"
 
 
 def _plot_sets(axes: Axes, rows: Rows, quantity: str, scale: float, theme: Theme) -> None:
@@ -120,7 +122,7 @@ def _alone(values: list[float], position: int) -> bool:
 
 
 def _mark_epoch(axes: Axes, rows: Rows, quantity: str, scale: float, kept: KeptEpoch, theme: Theme) -> None:
-    """A dotted line at the epoch whose weights were kept, and a ring on the curve of the set that chose it."""
+    """A dotted line at the epoch that was kept, and a ring on the curve of the set that chose it."""
     if kept.epoch is None or not rows[0]["epoch"] <= kept.epoch <= rows[-1]["epoch"]:
         return
     label = f"epoch {kept.epoch}, kept"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cifarlab.errors import UserError
+from cifarlab.errors import UserError, printable
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,6 @@ class EpochScore:
 class Result:
     """What a finished run measured. Accuracies are fractions; ``confusion`` is int64 ``K K``, rows true."""
 
-    status: str
     recipe_name: str
     test_accuracy: float
     test_images: int
@@ -89,18 +88,20 @@ def parse_result(value: Any, class_names: tuple[str, ...]) -> Result:
     """Check the JSON value of ``result.json``.
 
     Raises:
-        UserError: there is no test accuracy in it.
+        UserError: the run did not finish, or there is no test accuracy in it.
         KeyError, TypeError, ValueError: a field is not what it should be.
     """
+    if isinstance(value, dict) and value.get("status", "finished") != "finished":
+        reason = printable(value.get("reason", "no reason given"))
+        raise UserError(f"the run did not finish, so there is nothing to report on: {reason}")
     if not isinstance(value, dict) or "test_accuracy" not in value:
-        raise UserError("result.json is damaged: it has no test_accuracy; evaluate the run again")
+        raise UserError("result.json is damaged: it has no test_accuracy; train the run again")
     matrix = value.get("confusion_matrix")
     confusion = None if matrix is None else np.array(matrix, dtype=np.int64)
     if confusion is not None and confusion.shape != (len(class_names), len(class_names)):
         raise ValueError(f"a confusion matrix of shape {confusion.shape} for {len(class_names)} classes")
     command = value.get("command") or ""
     return Result(
-        status=_text(value, "status"),
         recipe_name=_text(value, "recipe_name"),
         test_accuracy=_number(value["test_accuracy"]),
         test_images=int(_number(value["test_images"])),
@@ -123,7 +124,7 @@ def parse_result(value: Any, class_names: tuple[str, ...]) -> Result:
         training_flops=_optional(value, "training_flops"),
         seconds=_optional(value, "seconds"),
         select_by=_text(value, "select_by"),
-        evaluation_mode=_text(value, "evaluation_mode"),
+        evaluation_mode=_mode(value.get("evaluation_mode") or ""),
         device=_text(value, "device"),
         precision=_text(value, "precision"),
         versions=dict(value.get("versions") or {}),
@@ -165,6 +166,13 @@ def _epoch_score(value: Mapping[str, Any] | None) -> EpochScore | None:
         return None
     epoch = int(_number(value["epoch"]))
     return EpochScore(epoch, _optional(value, "val_accuracy"), _optional(value, "test_accuracy"))
+
+
+def _mode(value: Any) -> str:
+    """``{"type": "TrainingMode", "batch_size": 4}`` → ``TrainingMode, batch_size 4``."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{item}" if key == "type" else f"{key} {item}" for key, item in value.items())
 
 
 def _number(value: Any) -> float:

@@ -17,11 +17,12 @@ def uncertainty(run: RunFiles) -> str:
     """What the interval covers and what it leaves out."""
     result = run.result
     images = words.count(result.test_images)
+    low, high = map(words.percent, result.interval)
     return (
         f"With 95% confidence the accuracy of these very weights on pictures like the {images} test images "
-        f"lies between {words.percent(result.interval[0])} and {words.percent(result.interval[1])} (Wilson "
-        "interval). That covers the luck of which images are in the test set, and nothing else: this is one training run"
-        f"{_with_seed(run)}, and how far another seed would land is not in the interval."
+        f"lies between {low} and {high} (Wilson interval). That covers the luck of which images are in the "
+        f"test set, and nothing else: this is one training run{_with_seed(run)}, and how far another seed "
+        "would land is not in the interval."
         + (" Nor is what choosing the epoch on these same images gained." if chosen_on_test(run) else "")
     )
 
@@ -56,9 +57,18 @@ def as_published_warning(run: RunFiles) -> str | None:
     )
     if chosen_on_test(run):
         message += " The epoch was chosen on the test set itself, so the accuracy is optimistic."
-    if run.result.evaluation_mode not in ("", "eval"):
-        message += f" The network was evaluated in this mode: {run.result.evaluation_mode}."
     return message
+
+
+def mode_warning(run: RunFiles) -> str | None:
+    """What it means that the network was not switched to evaluation, where a report did so."""
+    if not run.result.evaluation_mode.startswith("TrainingMode"):
+        return None
+    return (
+        "The network was judged in training mode: dropout stays on, and batch normalization uses the "
+        "statistics of the very batch that it judges, so the number depends on the size of the batches "
+        f"({run.result.evaluation_mode})."
+    )
 
 
 def optimism(run: RunFiles) -> str | None:

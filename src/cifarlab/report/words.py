@@ -36,13 +36,14 @@ def decimal(number: float | None) -> str:
 
 
 def magnitude(number: float | None) -> str:
-    """40813184 → ``40.8 M``; the prefix is the SI one."""
+    """40813184 → ``40.8 M``; the prefix is the SI one, and a unit may follow at once."""
     if number is None:
         return MISSING
+    rounded = float(f"{number:.3g}")  # first, so that 999,999 becomes 1.00 M and not 1000 k
     for power, prefix in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
-        if abs(number) >= 10**power:
-            return f"{number / 10**power:#.3g}".rstrip(".") + f" {prefix}"
-    return f"{number:.0f} "
+        if abs(rounded) >= 10**power:
+            return f"{rounded / 10**power:#.3g}".rstrip(".") + f" {prefix}"
+    return f"{rounded:.0f} "
 
 
 def duration(seconds: float | None) -> str:
@@ -51,9 +52,10 @@ def duration(seconds: float | None) -> str:
         return MISSING
     if seconds < 59.95:
         return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-    return f"{int(seconds) // 3600:,} h {int(seconds) % 3600 // 60} min"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
 
 
 def shortened(name: str, columns: int) -> str:
