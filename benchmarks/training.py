@@ -23,10 +23,12 @@ import torch
 
 from benchmarks.plain_loop import plain_epoch
 from cifarlab.config import vary
+from cifarlab.data.batches import whole
 from cifarlab.data.holdout import Counts
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source, Split, source_of
-from cifarlab.job import build_network
+from cifarlab.evaluate import logits_of
+from cifarlab.job import build_network, placed
 from cifarlab.progress import Progress, start
 from cifarlab.recipe import Recipe
 from cifarlab.recipes import recipe_named
@@ -63,10 +65,39 @@ def our_epoch(source: Source, recipe: Recipe, folder: Path) -> float:
     return float(read_metrics(folder)[-1]["images_per_second"])
 
 
+def network_alone(recipe: Recipe, folder: Path, batches: int) -> float:
+    """Images per second of the same network and optimizer on one ready batch: no data, no bookkeeping."""
+    network = placed(build_network(read_description(folder), None), torch.device("cpu")).train()
+    optimizer = recipe.optimizer.build(network.parameters())
+    images = torch.randn(recipe.batch_size, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    labels = torch.arange(recipe.batch_size) % 10
+    began = time.perf_counter()
+    for _ in range(batches):
+        recipe.loss.mean(network(images), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return batches * recipe.batch_size / (time.perf_counter() - began)
+
+
+def evaluation_rate(source: Source, folder: Path) -> float:
+    """Images per second of evaluation, which every rate here leaves out."""
+    description = read_description(folder)
+    network = placed(build_network(description, None), torch.device("cpu"))
+    data = whole(source.read_train(), torch.device("cpu"))
+    began = time.perf_counter()
+    logits_of(network, data, description.recipe.normalize)
+    return len(data) / (time.perf_counter() - began)
+
+
 def compare(source: Source, batch_size: int, images: int, rounds: int, scratch: Path) -> dict[str, Any]:
     """Rates of both ways in turn, and our ratio to the plain loop's better setting, round by round."""
     recipe = shortened(batch_size, images)
-    rates: dict[str, list[float]] = {"ours": [], "plain, 2 workers": [], "plain, no workers": []}
+    rates: dict[str, list[float]] = {
+        "ours": [],
+        "plain, 2 workers": [],
+        "plain, no workers": [],
+        "our network alone": [],
+    }
     part = source.read_train().select(torch.arange(images))
     for turn in range(rounds + 1):
         folder = scratch / f"{batch_size}-{turn}"
@@ -74,9 +105,11 @@ def compare(source: Source, batch_size: int, images: int, rounds: int, scratch: 
         for name, workers in (("plain, 2 workers", 2), ("plain, no workers", 0)):
             network = build_network(read_description(folder), None)
             measured[name] = plain_epoch(network, part, batch_size, workers)
+        measured["our network alone"] = network_alone(recipe, folder, images // batch_size)
         if turn > 0:  # the first round warms up
             for name, rate in measured.items():
                 rates[name].append(rate)
+    loop_shares = [ours / bare for ours, bare in zip(rates["ours"], rates["our network alone"], strict=True)]
     ratios = [
         ours / max(two, none)
         for ours, two, none in zip(
@@ -87,6 +120,7 @@ def compare(source: Source, batch_size: int, images: int, rounds: int, scratch: 
         "batch_size": batch_size,
         "images_per_second": {name: spread(each) for name, each in rates.items()},
         "ratio_to_the_faster_plain_loop": spread(ratios),
+        "ours_as_a_share_of_our_network_alone": spread(loop_shares),
     }
 
 
@@ -179,6 +213,9 @@ def main() -> None:
             "reached_gflop_per_second": round(3 * flops * ours / 1e9, 1),
             "matrix_gflop_per_second": round(rate, 1),
             "share_of_the_matrix_rate": round(3 * flops * ours / 1e9 / rate, 3),
+            "evaluation_images_per_second": round(
+                evaluation_rate(source, scratch / f"{options.batch_sizes[0]}-0"), 1
+            ),
             "saving_and_logging": saving_cost(source, scratch, 45_000 / ours),
             "hardware": hardware(torch.device("cpu")),
             "versions": versions(),

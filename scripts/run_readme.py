@@ -1,4 +1,4 @@
-"""Execute what the README shows: every ``sh`` block, in order, in a copy of the repository.
+"""Execute what the README shows: every ``sh`` and ``python`` block, in order, in a copy of the repository.
 
 The copy has the files that a block may name: ``my-pictures/`` with three classes and ``photo.png``.
 """
@@ -16,9 +16,11 @@ from PIL import Image
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def shell_blocks(text: str) -> list[str]:
-    """The contents of all blocks fenced as ``sh``."""
-    return re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+def commands(text: str) -> list[list[str]]:
+    """What to execute for each block fenced as ``sh`` or ``python``."""
+    starts = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": ["python", "-c"]}
+    blocks = re.findall(r"^```(sh|python)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return [[*starts[language], block] for language, block in blocks]
 
 
 def make_pictures(folder: Path) -> None:
@@ -34,7 +36,7 @@ def make_pictures(folder: Path) -> None:
 
 def main() -> int:
     """Run all blocks; the first that fails ends it."""
-    blocks = shell_blocks((REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    blocks = commands((REPOSITORY / "README.md").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "cifarlab"
         listing = subprocess.run(
@@ -53,10 +55,8 @@ def main() -> int:
             "PATH": f"{REPOSITORY / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
         }
         for block in blocks:
-            print(f"$ {block.rstrip()}", flush=True)
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", block], cwd=copy, env=environment, check=False
-            )
+            print(f"$ {block[-1].rstrip()}", flush=True)
+            done = subprocess.run(block, cwd=copy, env=environment, check=False)
             if done.returncode:
                 print(f"this block of the README failed with exit code {done.returncode}", file=sys.stderr)
                 return 1

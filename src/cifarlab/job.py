@@ -58,9 +58,7 @@ def prepare(
         UserError: the data do not fit the recipe, or the weights the network.
     """
     recipe = description.recipe
-    network = build_network(description, first_weights).to(device)
-    # type: the stubs of torch.nn.Module.to leave out memory_format
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = placed(build_network(description, first_weights), device)
     training, validation = divide(source, description, judging, device)
     watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
     return Job(
@@ -86,6 +84,13 @@ def build_network(description: RunDescription, weights: dict[str, Tensor] | None
     if weights is not None:
         load_weights(network, weights, "the run given by --from")
     return network
+
+
+def placed(network: nn.Module, device: torch.device) -> nn.Module:
+    """``network`` on ``device``, its weights channels last in memory, which convolutions like best."""
+    # The stubs of Module.to do not know memory_format.
+    moved: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
 
 
 def divide(
