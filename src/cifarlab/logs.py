@@ -97,14 +97,11 @@ class LiveDisplay:
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}  lr {task.fields[lr]:.3g}"),
-            TextColumn("{task.fields[speed]:,.0f} images/s"),
+            TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self._console,
         )
-        self._task = self._bar.add_task(
-            "train", total=None, epoch=f"1/{epochs}", loss=float("nan"), lr=float("nan"), speed=0.0
-        )
+        self._task = self._bar.add_task("train", total=None, epoch=f"1/{epochs}", figures="preparing …")
         self._live = Live(self._view(), console=self._console, auto_refresh=False)
 
     def begin(self, steps: int) -> None:
@@ -124,9 +121,7 @@ class LiveDisplay:
                 self._task,
                 completed=steps_done,
                 epoch=f"{epoch}/{self._epochs}",
-                lr=lr,
-                loss=float(loss),
-                speed=images_per_second,
+                figures=f"loss {float(loss):.3f}  lr {lr:.3g}  {images_per_second:,.0f} images/s",
             )
             self._live.update(self._view(), refresh=True)
 

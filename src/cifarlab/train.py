@@ -141,7 +141,7 @@ def _train_epoch(
 
             progress.count(loss, logits, labels)
             speed = (step + 1 - first_step) * recipe.batch_size / (time.perf_counter() - began)
-            display.step(epoch + 1, epoch * job.steps + step + 1, lr, loss, speed)
+            display.step(epoch + 1, epoch * job.steps + step + 1, lr, loss.detach(), speed)
             if saver.is_due():
                 guard.look()
                 saver.save(progress)
