@@ -141,17 +141,12 @@ def arrange(folders: Iterable[PurePosixPath], files: Iterable[PurePosixPath], na
         if not content[folder]:
             raise UserError(f"{name}: the class folder {printable(folder)} is empty; fill or remove it")
     class_names = _class_names({folder.name for folder in content}, name)
-    by_root = [{_composed(f.name): content[f] for f in content if f.parent == root} for root in roots]
+    by_half = [{_composed(f.name): content[f] for f in content if f.parent == top} for top in roots]
     if halved:
-        train, test = by_root
-        for half, files_of in zip(_HALVES, by_root, strict=True):
-            for class_name in class_names:
-                if class_name not in files_of:
-                    raise UserError(
-                        f"{name}: the class {class_name} is missing from {half}; add pictures of it"
-                    )
+        _refuse_missing(class_names, by_half, name)
+        train, test = by_half
     else:
-        train, test = _split_off(by_root[0], name)
+        train, test = _split_off(by_half[0], name)
     test_set = "given" if halved else f"one sixth of each class, seed {_SPLIT_SEED}"
     return Layout(class_names, _labeled(class_names, train), _labeled(class_names, test), test_set)
 
@@ -178,6 +173,13 @@ def _class_names(names: Collection[str], data_set: str) -> tuple[str, ...]:
                 f"{data_set}: two classes with one name, {other} and {name}; rename or merge them"
             )
     return tuple(sorted(map(_composed, names)))
+
+
+def _refuse_missing(class_names: tuple[str, ...], by_half: list[dict[str, list[str]]], name: str) -> None:
+    for half, content in zip(_HALVES, by_half, strict=True):
+        for class_name in class_names:
+            if class_name not in content:
+                raise UserError(f"{name}: the class {class_name} is missing from {half}; add pictures of it")
 
 
 def _composed(name: str) -> str:
