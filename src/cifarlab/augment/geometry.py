@@ -46,10 +46,10 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
         degrees: float ``[N]``.
     """
     height, width = images.shape[2:]
-    radians = torch.deg2rad(degrees.to(torch.float64))[:, None, None]
+    radians = torch.deg2rad(degrees)[:, None, None]
     cosine, sine = torch.cos(radians), torch.sin(radians)
-    y = torch.arange(height, device=images.device, dtype=torch.float64)[None, :, None] + 0.5 - height / 2
-    x = torch.arange(width, device=images.device, dtype=torch.float64)[None, None, :] + 0.5 - width / 2
+    y = torch.arange(height, device=images.device, dtype=degrees.dtype)[None, :, None] + 0.5 - height / 2
+    x = torch.arange(width, device=images.device, dtype=degrees.dtype)[None, None, :] + 0.5 - width / 2
     columns = torch.floor(cosine * x - sine * y + width / 2).long()
     rows = torch.floor(sine * x + cosine * y + height / 2).long()
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)

@@ -1,9 +1,10 @@
 """``cifarlab list``: models, recipes, reports, data sets and runs."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tyro
 from rich.console import Console
@@ -17,7 +18,7 @@ from cifarlab.errors import UserError, nearest, printable
 class Options:
     """Show what there is."""
 
-    what: tyro.conf.Positional[Literal["models", "recipes", "reports", "data", "runs"]]
+    what: tyro.conf.Positional[str]
     """models, recipes, reports, data or runs."""
     folder: Path = Path("runs")
     """Where runs are looked for."""
@@ -27,24 +28,19 @@ class Options:
 
 def main(arguments: list[str]) -> None:
     """Parse, look, print."""
-    kinds = ("models", "recipes", "reports", "data", "runs")
-    words = [argument for argument in arguments if not argument.startswith("-")]
-    if words and words[0] not in kinds:
-        raise UserError(f"list cannot show {words[0]!r}; {nearest(words[0], kinds)}")
     options = parse(Options, "list", arguments)
     from cifarlab import catalog
 
-    match options.what:
-        case "models":
-            rows = catalog.models()
-        case "recipes":
-            rows = catalog.recipes()
-        case "reports":
-            rows = catalog.reports()
-        case "data":
-            rows = catalog.data_sets()
-        case "runs":
-            rows = catalog.runs(options.folder)
+    kinds: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "models": catalog.models,
+        "recipes": catalog.recipes,
+        "reports": catalog.reports,
+        "data": catalog.data_sets,
+        "runs": lambda: catalog.runs(options.folder),
+    }
+    if options.what not in kinds:
+        raise UserError(f"list cannot show {options.what!r}; {nearest(options.what, kinds)}")
+    rows = kinds[options.what]()
     if options.json:
         print(json.dumps(rows, indent=2))
     elif rows:
