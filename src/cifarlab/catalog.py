@@ -7,11 +7,13 @@ import torch
 
 from cifarlab import run
 from cifarlab.data.sources import NAMES
-from cifarlab.files import read_json
+from cifarlab.errors import UserError
 from cifarlab.models import CATALOG
 from cifarlab.models.cost import count_parameters, forward_flops
 from cifarlab.recipes import RECIPES
 from cifarlab.recipes.reports import REPORTS
+
+RUN_COLUMNS = ("name", "recipe", "data", "seed", "status", "test_accuracy")
 
 
 def models() -> list[dict[str, Any]]:
@@ -70,17 +72,19 @@ def runs(folder: Path) -> list[dict[str, Any]]:
     """The run folders in ``folder``: name, recipe, seed, state and, where finished, test accuracy."""
     rows = []
     for path in run.list_runs(folder):
-        description = run.read_description(path)
-        finished = path / run.RESULT
-        result = read_json(finished) if finished.is_file() else {"status": "unfinished"}
-        rows.append(
-            {
-                "name": path.name,
-                "recipe": description.recipe_name,
-                "data": description.data.name,
-                "seed": description.seed,
-                "status": result["status"],
-                "test_accuracy": result.get("test_accuracy"),
-            }
+        try:
+            description = run.read_description(path)
+            result = run.read_ending(path) or {"status": "unfinished"}
+        except UserError:
+            rows.append({**dict.fromkeys(RUN_COLUMNS), "name": path.name, "status": "damaged"})
+            continue
+        values = (
+            path.name,
+            description.recipe_name,
+            description.data.name,
+            description.seed,
+            result["status"],
+            result.get("test_accuracy"),
         )
+        rows.append(dict(zip(RUN_COLUMNS, values, strict=True)))
     return rows

@@ -4,6 +4,7 @@ A state's file is named after its own SHA-256, so that a flipped bit or a missin
 states are kept: while the newer is written, or if it is damaged, the older one is there.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -69,6 +70,7 @@ def remove_states(folder: Path) -> None:
             for path in _states(folder):
                 path.unlink(missing_ok=True)
             remove_leftovers(folder)
+        with contextlib.suppress(OSError):  # something that is not ours may lie in it
             folder.rmdir()
 
 
@@ -91,8 +93,11 @@ def decode(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, Any
     try:
         length = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + length])
-        return load(content), json.loads(header["__metadata__"]["cifarlab"])
-    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
+        values = json.loads(header["__metadata__"]["cifarlab"])
+        if not isinstance(values, dict):
+            raise TypeError("the header holds no object")
+        return load(content), values
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is damaged, or not a file of cifarlab") from error
 
 

@@ -8,6 +8,7 @@ the union itself is the registry.
 import dataclasses
 import hashlib
 import json
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -20,8 +21,11 @@ Config = TypeVar("Config")
 def to_json(config: Any) -> Any:
     """The JSON value of a config: dicts, lists and scalars. Every config object carries its ``type``."""
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        fields = {field.name: to_json(getattr(config, field.name)) for field in dataclasses.fields(config)}
-        return {"type": type(config).__name__, **fields}
+        hints = typing.get_type_hints(type(config))
+        values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        # A whole number given for a float is the same setting, and must have the same fingerprint.
+        values = {name: float(v) if hints[name] is float else v for name, v in values.items()}
+        return {"type": type(config).__name__, **{name: to_json(value) for name, value in values.items()}}
     if isinstance(config, tuple | list):
         return [to_json(item) for item in config]
     if config is None or isinstance(config, bool | int | float | str):
@@ -54,6 +58,8 @@ def from_json(kind: Any, value: Any, where: str = "") -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _from_object(kind, value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > sys.float_info.max:
+            raise UserError(f"{where or 'value'}: this number is too large")
         return float(value)
     if kind is type(None):
         kind = types.NoneType
@@ -66,7 +72,7 @@ def _from_union(members: tuple[Any, ...], value: Any, where: str) -> Any:
     if isinstance(value, dict):
         classes = {member.__name__: member for member in members if isinstance(member, type)}
         name = value.get("type")
-        if name not in classes:
+        if not isinstance(name, str) or name not in classes:
             raise UserError(f"{where}: unknown type {name!r}; {nearest(str(name), classes)}")
         return from_json(classes[name], value, where)
     for member in members:
@@ -114,18 +120,24 @@ def vary(config: Config, field: str, value: Any) -> Config:
         UserError: no such field, or a value of the wrong type.
     """
     document = to_json(config)
-    *parents, leaf = field.split(".")
     target = document
-    for name in [*parents, leaf]:
-        known = {str(i) for i in range(len(target))} if isinstance(target, list) else set(target or ())
-        if name not in known:
-            raise UserError(f"{field}: no such field; {nearest(name, known - {'type'})}")
-        key = int(name) if isinstance(target, list) else name
-        parent, target = target, target[key]
-        if not isinstance(target, dict | list):
-            target = {} if name is not leaf else target
-    parent[key] = to_json(value)
+    *parents, leaf = field.split(".")
+    for name in parents:
+        target = target[_key(target, name, field)]
+    target[_key(target, leaf, field)] = to_json(value)
     return typing.cast(Config, from_json(type(config), document))
+
+
+def _key(target: Any, name: str, field: str) -> str | int:
+    """``name`` as a key of the JSON object or list ``target``; ``field`` is named in the error."""
+    known: set[str] = set()
+    if isinstance(target, dict):
+        known = set(target) - {"type"}
+    elif isinstance(target, list):
+        known = set(map(str, range(len(target))))
+    if name not in known:
+        raise UserError(f"{field}: no such field; {nearest(name, known)}")
+    return int(name) if isinstance(target, list) else name
 
 
 def differences(before: Any, after: Any, where: str = "") -> list[str]:

@@ -6,7 +6,11 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Wrong use or wrong input. The message is one line that says what to do; exit code 2."""
+    """Wrong use or wrong input. The message is one printable line that says what to do; exit code 2."""
+
+    def __init__(self, message: str) -> None:
+        # Names of files, classes and flags stand in messages, and any of them may be hostile.
+        super().__init__(printable(message))
 
 
 class Diverged(Exception):

@@ -13,7 +13,7 @@ from cifarlab.augment import Normalize
 from cifarlab.data.batches import DeviceSplit, epoch_order
 from cifarlab.models.modes import inference_mode
 from cifarlab.recipe import EvaluationMode, Mode, TrainingMode
-from cifarlab.runtime import Precision, autocast, reseed
+from cifarlab.runtime import Precision, autocast, own_randomness, reseed
 from cifarlab.statistics import accuracy_interval
 
 
@@ -61,7 +61,7 @@ def training_mode_logits(
     network = copy.deepcopy(network).train()
     order = epoch_order(len(data), seed, 0).to(device)
     rows = []
-    with torch.no_grad():
+    with torch.no_grad(), own_randomness(device):
         for place, positions in enumerate(order.split(batch_size)):
             check_stop()
             reseed(seed, "as published", place)

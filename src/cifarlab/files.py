@@ -23,7 +23,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         try:
             _write_and_flush(temporary, content)
             os.replace(temporary, path)
-        except OSError:
+        except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
@@ -45,7 +45,7 @@ def read_json(path: Path) -> Any:
         content = path.read_bytes()
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: it is not JSON ({error})") from error
 
 

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from cifarlab import metrics, run
 from cifarlab.checkpoint import encode, remove_states
-from cifarlab.config import to_json
+from cifarlab.config import fingerprint, to_json
 from cifarlab.data.batches import DeviceSplit, whole
 from cifarlab.data.split import Source, Split
+from cifarlab.errors import Diverged
 from cifarlab.evaluate import logits_in_mode, verdict
 from cifarlab.files import write_atomic, write_json
 from cifarlab.interrupts import Interrupts
@@ -36,11 +37,14 @@ def finish(
     last_logits = _logits(job, test, interrupts)
     network.load_state_dict(progress.best_weights)
     logits = _logits(job, test, interrupts)
+    if not bool(logits.isfinite().all() & last_logits.isfinite().all()):
+        raise Diverged("the logits of the test images are not finite")
     figures = verdict(logits, split.labels, split.class_names)
     parameters, flops = count_parameters(network), forward_flops(network, description.data.image_size)
     best, last = progress.history[progress.best_epoch - 1], progress.history[-1]
     result = {
         "schema": run.SCHEMA_VERSION,
+        "fingerprint": fingerprint(description),
         "status": "finished",
         "recipe_name": description.recipe_name,
         "test_accuracy": figures.pop("accuracy"),

@@ -28,8 +28,8 @@ class FiniteGuard:
         self._steps = 0
         self._first_bad: Tensor | None = None
 
-    def before_step(self, loss: Tensor, network: nn.Module) -> None:
-        """Judge the scalar ``loss`` and the gradients in ``network``, between backward and step.
+    def before_step(self, loss: Tensor, network: nn.Module, number: int) -> None:
+        """Judge the scalar ``loss`` and the gradients in ``network``, between backward and step ``number``.
 
         Raises:
             Diverged: at this step or, with a longer interval, at one before it.
@@ -39,7 +39,7 @@ class FiniteGuard:
         bad = ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
         if self._first_bad is None:
             self._first_bad = torch.full_like(norm, math.inf)
-        here = torch.where(bad, float(self._steps), math.inf)
+        here = torch.where(bad, float(number), math.inf)
         self._first_bad = torch.minimum(self._first_bad, here)
         self._optimizer.found_inf = torch.isfinite(self._first_bad).float()  # type: ignore[attr-defined]
         self._steps += 1
@@ -49,11 +49,9 @@ class FiniteGuard:
     def look(self) -> None:
         """Raise Diverged if any step so far was bad. Called before every save."""
         if self._first_bad is not None and math.isfinite(float(self._first_bad)):
-            ago = self._steps - 1 - int(self._first_bad)
             raise Diverged(
-                f"the loss or a gradient was not finite {ago} steps ago; the weights were not touched by it"
-                if ago
-                else "the loss or a gradient is not finite; the weights were not touched by it"
+                f"in step {int(self._first_bad)} the loss or a gradient is not finite; "
+                "the weights were not touched by it"
             )
 
 

@@ -37,7 +37,10 @@ def judge(
     result, description = run.read_result(folder), run.read_description(folder)
     trained, network = run.load_network(folder)
     place = device_named(device)
-    source = open_source(data or result["data_argument"])
+    data_argument = data or result.get("data_argument")
+    if not data_argument:
+        raise UserError(f"{printable(folder)} does not say what opens its data; name them with --data")
+    source = open_source(data_argument)
     _check_data(source, description, folder, own=data is None or part != "test")
     images = _images(source, description, part, place)
     logits = logits_in_mode(

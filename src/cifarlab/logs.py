@@ -1,5 +1,6 @@
 """What a user sees while a run trains: a live view in a terminal, plain lines elsewhere; TensorBoard."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -19,46 +20,26 @@ SHOWN_EPOCHS = 12
 
 
 class Display(Protocol):
-    """Where a run says how it goes. Used as a context manager, so that a terminal is always left tidy."""
+    """Where a run says how it goes; it shows nothing of what a display does not define.
+
+    Used as a context manager, so that a terminal is always left tidy.
+    """
 
     def begin(self, steps: int) -> None:
         """The run has this many steps, if it does not stop early."""
+        return
 
     def say(self, text: str) -> None:
         """Show one line that stays."""
+        return
 
     def step(self, epoch: int, steps_done: int, lr: float, loss: Tensor, images_per_second: float) -> None:
         """One training step: ``steps_done`` since the start of the run, ``loss`` a scalar on its device."""
+        return
 
     def epoch(self, line: dict[str, Any]) -> None:
         """The finished epoch's line of ``metrics.jsonl``."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-def display_for(epochs: int) -> Display:
-    """The live view where standard output is a terminal, otherwise plain lines."""
-    return LiveDisplay(epochs) if sys.stdout.isatty() else PlainDisplay(epochs)
-
-
-class Silence:
-    """A display that shows nothing, for use from Python."""
-
-    def begin(self, steps: int) -> None:
-        """Nothing."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def step(self, epoch: int, steps_done: int, lr: float, loss: Tensor, images_per_second: float) -> None:
-        """Nothing."""
-
-    def epoch(self, line: dict[str, Any]) -> None:
-        """Nothing."""
+        return
 
     def __enter__(self) -> Self:
         return self
@@ -66,25 +47,36 @@ class Silence:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        """Leave the terminal as it was."""
+        return
 
 
-class PlainDisplay(Silence):
-    """One plain line per epoch, for pipes and log files."""
+def display_for(epochs: int) -> Display:
+    """The live view where standard output is a terminal, otherwise plain lines."""
+    return LiveDisplay(epochs) if sys.stdout.isatty() else PlainDisplay(epochs)
+
+
+class Silence(Display):
+    """A display that shows nothing, for use from Python."""
+
+
+class PlainDisplay(Display):
+    """One plain line per epoch, for pipes and log files. A reader that goes away does not stop the run."""
 
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
 
     def say(self, text: str) -> None:
         """Print the line."""
-        print(printable(text), flush=True)
+        with contextlib.suppress(OSError):
+            print(printable(text), flush=True)
 
     def epoch(self, line: dict[str, Any]) -> None:
         """Print the epoch's figures."""
-        print(epoch_text(line, self._epochs), flush=True)
+        self.say(epoch_text(line, self._epochs))
 
 
-class LiveDisplay:
+class LiveDisplay(Display):
     """A progress bar over the whole run above a table of the last epochs."""
 
     def __init__(self, epochs: int) -> None:
@@ -92,7 +84,6 @@ class LiveDisplay:
         self._epochs = epochs
         self._lines: list[dict[str, Any]] = []
         self._next_refresh = 0.0
-        self._now = Table.grid()
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -110,7 +101,7 @@ class LiveDisplay:
 
     def say(self, text: str) -> None:
         """Print the line above the live view."""
-        self._live.console.print(printable(text), markup=False, highlight=False)
+        self._live.console.print(printable(text), markup=False, highlight=False, emoji=False)
 
     def step(self, epoch: int, steps_done: int, lr: float, loss: Tensor, images_per_second: float) -> None:
         """Move the bar; the loss is fetched from the device only when the view is redrawn."""
@@ -142,6 +133,9 @@ class LiveDisplay:
 
     def _view(self) -> Table:
         table = Table("epoch", "train loss", "train acc.", "val. loss", "val. acc.", "lr", "images/s", "s")
+        watches_test = any("test_accuracy" in line for line in self._lines)
+        if watches_test:
+            table.add_column("test acc.")
         for line in self._lines:
             table.add_row(
                 str(line["epoch"]),
@@ -152,6 +146,7 @@ class LiveDisplay:
                 f"{line['lr']:.3g}",
                 f"{line['images_per_second']:,.0f}",
                 f"{line['seconds']:,.0f}",
+                *([f"{line['test_accuracy']:.2%}"] if watches_test else []),
             )
         view = Table.grid()
         if self._lines:

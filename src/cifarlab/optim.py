@@ -1,5 +1,6 @@
 """Optimizers as values; torch's fused implementations do the steps."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ class Adam:
     """L2 penalty added to the gradient, as in the paper; not AdamW's decoupled decay."""
 
     def __post_init__(self) -> None:
-        _require_not_negative("Adam", self.lr, self.weight_decay)
+        for name in ("lr", "epsilon", "weight_decay"):
+            _require_not_negative("Adam", name, getattr(self, name))
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
             raise UserError("Adam: beta1 and beta2 must lie in 0 … 1, below 1")
 
@@ -44,9 +46,8 @@ class Sgd:
     """L2 penalty added to the gradient."""
 
     def __post_init__(self) -> None:
-        _require_not_negative("Sgd", self.lr, self.weight_decay)
-        if self.momentum < 0:
-            raise UserError(f"Sgd: momentum must not be negative, found {self.momentum}")
+        for name in ("lr", "momentum", "weight_decay"):
+            _require_not_negative("Sgd", name, getattr(self, name))
         if self.nesterov and self.momentum == 0:
             raise UserError("Sgd: Nesterov's step needs a momentum above 0")
 
@@ -65,6 +66,6 @@ class Sgd:
 Optimizer = Adam | Sgd
 
 
-def _require_not_negative(name: str, lr: float, weight_decay: float) -> None:
-    if not (lr >= 0 and weight_decay >= 0):
-        raise UserError(f"{name}: lr and weight_decay must not be negative, found {lr} and {weight_decay}")
+def _require_not_negative(optimizer: str, name: str, value: float) -> None:
+    if not (value >= 0 and math.isfinite(value)):
+        raise UserError(f"{optimizer}: {name} must be a finite number from 0, found {value}")

@@ -10,6 +10,7 @@ import torch
 from cifarlab.data.batches import whole
 from cifarlab.data.pictures import decode
 from cifarlab.data.split import Split
+from cifarlab.errors import UserError
 from cifarlab.evaluate import logits_of
 from cifarlab.files import one_line_errors
 from cifarlab.run import load_network
@@ -34,6 +35,8 @@ def predict(folder: Path, images: Sequence[Path], *, device: str = "auto") -> li
     """
     trained, network = load_network(folder)
     place = device_named(device)
+    if not images:
+        return []
     pictures = []
     for image in images:
         with one_line_errors(f"read {image}"):
@@ -42,6 +45,8 @@ def predict(folder: Path, images: Sequence[Path], *, device: str = "auto") -> li
     pixels = torch.from_numpy(np.stack(pictures))
     split = Split(pixels, torch.zeros(len(pixels), dtype=torch.int64), trained.class_names)
     logits = logits_of(network.to(place), whole(split, place), trained.normalize)
+    if not bool(logits.isfinite().all()):
+        raise UserError(f"the network in {folder} gives no finite answer; its weights are damaged")
     rows = zip(images, logits.double().softmax(1).tolist(), logits.argmax(1).tolist(), strict=True)
     return [
         Prediction(str(image), trained.class_names[best], dict(zip(trained.class_names, row, strict=True)))

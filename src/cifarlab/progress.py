@@ -1,10 +1,8 @@
 """How far a run has come, and all of its state as one value that can be saved."""
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,18 +24,20 @@ class Progress:
     training_seconds: float = 0.0
     """Spent in the current epoch's steps."""
     seconds: float = 0.0
-    """Spent in the run so far, evaluation and saving included."""
+    """Spent in the epochs so far, evaluation and saving included."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """The lines of ``metrics.jsonl``."""
     best_epoch: int = 0
     best_score: float | None = None
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def count(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Add one step: its mean loss, logits ``[B, K]`` and int64 labels ``[B]``."""
+    def count(self, loss: Tensor, logits: Tensor, labels: Tensor, seconds: float) -> None:
+        """Add one step: its mean loss, logits ``[B, K]``, int64 labels ``[B]``, and how long it took."""
         correct = (logits.detach().argmax(1) == labels).sum()
         self.totals += torch.stack((loss.detach() * len(labels), correct)).to(self.totals.dtype)
         self.step += 1
+        self.training_seconds += seconds
+        self.seconds += seconds
 
     def finish_epoch(self, line: dict[str, Any], score: float, network: nn.Module) -> None:
         """Take up a judged epoch; keep a copy of its weights if ``score`` (higher is better) is the best."""
@@ -52,14 +52,17 @@ class Progress:
             self.best_weights = copy_of_weights(network)
 
 
-@contextlib.contextmanager
-def timed(progress: Progress, counter: Literal["seconds", "training_seconds"]) -> Iterator[None]:
-    """Add the block's duration to a counter, also when it is left by an exception."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        setattr(progress, counter, getattr(progress, counter) + time.perf_counter() - began)
+class Stopwatch:
+    """Seconds between two laps."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the lap before, or since the start."""
+        now = time.perf_counter()
+        elapsed, self._last = now - self._last, now
+        return elapsed
 
 
 def start(device: torch.device) -> Progress:
@@ -103,6 +106,7 @@ def restore(state: State, network: nn.Module, optimizer: torch.optim.Optimizer) 
             place, _, slot = name.partition(".")
             slots.setdefault(int(place), {})[slot] = value
         optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+        _match_strides(optimizer)
         device = next(network.parameters()).device
         return Progress(
             totals=state.tensors["totals"].to(device),
@@ -111,6 +115,18 @@ def restore(state: State, network: nn.Module, optimizer: torch.optim.Optimizer) 
         )
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"the saved state does not fit this run: {str(error).splitlines()[0]}") from error
+
+
+def _match_strides(optimizer: torch.optim.Optimizer) -> None:
+    """Give every slot the memory layout of its parameter.
+
+    A file holds plain layouts, while weights are channels last on the device. torch's fused kernels walk
+    parameter and slot in memory order, so with different layouts they would mix up the elements.
+    """
+    for parameter, slots in optimizer.state.items():
+        for name, value in slots.items():
+            if value.shape == parameter.shape:
+                slots[name] = torch.empty_like(parameter).copy_(value)
 
 
 def copy_of_weights(network: nn.Module) -> dict[str, Tensor]:

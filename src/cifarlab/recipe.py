@@ -15,11 +15,20 @@ from cifarlab.schedules import Constant, Schedule
 SelectBy = Literal["val_loss", "val_accuracy", "test_accuracy", "last"]
 
 
+def _require_at_least_one(config: object, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise UserError(f"{name} must be at least 1, found {getattr(config, name)}")
+
+
 @dataclass(frozen=True)
 class EvaluationMode:
     """The right way to evaluate: running statistics, no dropout; the batch size changes no result."""
 
     batch_size: int = 500
+
+    def __post_init__(self) -> None:
+        _require_at_least_one(self, "batch_size")
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,9 @@ class TrainingMode:
 
     batch_size: int = 4
     validation_batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        _require_at_least_one(self, "batch_size", "validation_batch_size")
 
 
 Mode = EvaluationMode | TrainingMode
@@ -74,9 +86,7 @@ class Recipe:
     """Compile the network with ``torch.compile``: slower to start, faster per step on a GPU."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, found {getattr(self, name)}")
+        _require_at_least_one(self, "epochs", "batch_size")
         if self.patience is not None and self.patience < 1:
             raise UserError(
                 f"patience must be at least 1, found {self.patience}; leave it out to switch it off"
@@ -100,5 +110,5 @@ def judging_under(recipe: Recipe, protocols: Protocols) -> Judging:
             raise UserError("judging.select_by: only protocol A may choose the epoch on the test set")
         return recipe.judging
     if recipe.published is None:
-        raise UserError("this recipe has no judging as published (protocol A); use --protocols C, or B,C")
+        raise UserError("this recipe has no judging as published (protocol A); it has protocols C and B,C")
     return recipe.published

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from cifarlab import run
-from cifarlab.checkpoint import load_state, save_state
+from cifarlab.checkpoint import load_state, remove_states, save_state
 from cifarlab.config import differences, to_json
-from cifarlab.errors import UserError, printable
-from cifarlab.files import read_json, write_json
+from cifarlab.errors import UserError
+from cifarlab.files import read_json, remove_leftovers, write_json
 from cifarlab.logs import Display
 from cifarlab.progress import Progress, capture, restore, start
 
@@ -35,6 +35,7 @@ def claim(
     Raises:
         UserError: the folder holds another run (the difference is shown), a diverged one, or something else.
     """
+    remove_leftovers(folder)
     if not (folder / run.RECIPE).exists():
         run.refuse_existing(folder)
         write_json(folder / run.RECIPE, to_json(description))
@@ -48,16 +49,18 @@ def claim(
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(
-            f"{printable(folder)} holds another run: {printable('; '.join(changed[:3]))}{more}; "
+            f"{folder} holds another run: {'; '.join(changed[:3])}{more}; "
             "repeat its own settings, or choose another --out"
         )
-    if not (folder / run.RESULT).exists():
-        return None
-    result = read_json(folder / run.RESULT)
-    if result.get("status") == "diverged":
-        raise UserError(f"{printable(folder)} diverged ({printable(result['reason'])}); change the recipe")
-    display.say(f"{folder} is finished already")
-    return run.read_result(folder)
+    ending = run.read_ending(folder)
+    if ending is not None and ending["status"] == "diverged":
+        raise UserError(
+            f"{folder} diverged ({ending.get('reason')}); change the recipe, and choose another --out"
+        )
+    if ending is not None:
+        remove_states(folder / run.STATES)
+        display.say(f"{folder} is finished already")
+    return ending
 
 
 def latest(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, display: Display) -> Progress:
@@ -75,8 +78,13 @@ def latest(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, d
         return progress
     if damaged:
         raise UserError(
-            f"every saved state in {printable(folder / run.STATES)} is damaged; "
+            f"every saved state in {folder / run.STATES} is damaged; "
             "delete that folder to start this run from the beginning"
+        )
+    if run.read_metrics(folder):
+        raise UserError(
+            f"{folder} has epochs in its log but no saved state; delete {folder / run.METRICS} to start this "
+            "run from the beginning"
         )
     return start(next(network.parameters()).device)
 

@@ -16,7 +16,7 @@ from cifarlab.checkpoint import decode, encode
 from cifarlab.config import from_json, to_json
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import DataDescription
-from cifarlab.errors import UserError, nearest, printable
+from cifarlab.errors import UserError, nearest
 from cifarlab.files import make_folder, one_line_errors, read_json, write_atomic, write_json
 from cifarlab.models import Model
 from cifarlab.recipe import Protocols, Recipe
@@ -38,7 +38,7 @@ class InitialWeights:
 
 @dataclass(frozen=True)
 class RunDescription:
-    """All that decides a run's numbers; its fingerprint names the run."""
+    """All that decides a run's numbers."""
 
     recipe_name: str
     recipe: Recipe
@@ -73,10 +73,11 @@ def trained_network(description: RunDescription) -> TrainedNetwork:
 
 def refuse_existing(folder: Path) -> None:
     """Raise a UserError if something is at ``folder`` already; a new run touches nothing that it finds."""
-    if (folder / RECIPE).exists():
-        raise UserError(f"{printable(folder)} exists already; go on with --resume, or choose another --out")
-    if folder.exists() and (not folder.is_dir() or any(_foreign(folder))):
-        raise UserError(f"{printable(folder)} exists already and is no run folder; choose another --out")
+    with one_line_errors(f"look into {folder}"):
+        if (folder / RECIPE).exists():
+            raise UserError(f"{folder} exists already; go on with --resume, or choose another --out")
+        if folder.exists() and (not folder.is_dir() or any(_foreign(folder))):
+            raise UserError(f"{folder} exists already and is no run folder; choose another --out")
 
 
 def mark_diverged(folder: Path, reason: str) -> None:
@@ -95,7 +96,7 @@ def read_description(folder: Path) -> RunDescription:
     schema = value.get("schema") if isinstance(value, dict) else None
     if schema != SCHEMA_VERSION:
         raise UserError(
-            f"{printable(folder / RECIPE)} has schema {schema!r}; this cifarlab reads schema {SCHEMA_VERSION}"
+            f"{folder / RECIPE} has schema {schema!r}; this cifarlab reads schema {SCHEMA_VERSION}"
         )
     description: RunDescription = from_json(RunDescription, value)
     return description
@@ -103,19 +104,36 @@ def read_description(folder: Path) -> RunDescription:
 
 def require_run(folder: Path) -> None:
     """Raise a UserError that names the nearest run unless ``folder`` holds one."""
-    if (folder / RECIPE).is_file():
-        return
+    with one_line_errors(f"look into {folder}"):
+        if (folder / RECIPE).is_file():
+            return
+        reason = "is not a run folder (it has no recipe.json)" if folder.exists() else "does not exist"
     beside = [path.name for path in list_runs(folder.parent)]
-    reason = "is not a run folder (it has no recipe.json)" if folder.exists() else "does not exist"
-    raise UserError(f"{printable(folder)} {reason}; {printable(nearest(folder.name, beside))}")
+    raise UserError(f"{folder} {reason}; {nearest(folder.name, beside)}")
 
 
 def list_runs(folder: Path) -> list[Path]:
     """The run folders directly in ``folder``, by name."""
-    if not folder.is_dir():
-        return []
     with one_line_errors(f"read {folder}"):
+        if not folder.is_dir():
+            return []
         return sorted(path for path in folder.iterdir() if (path / RECIPE).is_file())
+
+
+def read_ending(folder: Path) -> dict[str, Any] | None:
+    """What ``result.json`` says, with its ``status``: finished or diverged; None while the run goes on.
+
+    Raises:
+        UserError: no such run, or the file is damaged.
+    """
+    require_run(folder)
+    path = folder / RESULT
+    if not path.is_file():
+        return None
+    ending = read_json(path)
+    if not isinstance(ending, dict) or ending.get("status") not in ("finished", "diverged"):
+        raise UserError(f"{path} is damaged: it does not say how the run ended")
+    return ending
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -124,32 +142,32 @@ def read_result(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no such run, or it has not finished.
     """
+    ending = read_ending(folder)
+    if ending is None:
+        raise UserError(f"{folder} has not finished; finish it with train … --resume")
+    if ending["status"] == "diverged":
+        raise UserError(f"{folder} diverged: {ending.get('reason', 'no reason given')}")
+    return ending
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The epochs in ``metrics.jsonl``; a last line that a crash cut short is left out."""
     require_run(folder)
-    if not (folder / RESULT).is_file():
-        raise UserError(f"{printable(folder)} has not finished; finish it with train … --resume")
-    result: dict[str, Any] = read_json(folder / RESULT)
-    if result.get("status") != "finished":
-        raise UserError(
-            f"{printable(folder)} did not finish: {printable(result.get('reason', 'no reason given'))}"
-        )
-    return result
+    if not (folder / METRICS).is_file():
+        return []
+    with one_line_errors(f"read {folder / METRICS}"):
+        texts = (folder / METRICS).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = []
+    for text in texts:
+        with contextlib.suppress(ValueError, RecursionError):
+            lines.append(json.loads(text))
+    return lines
 
 
 def write_metrics(folder: Path, history: list[dict[str, Any]]) -> None:
     """Put all of a run's epochs into ``metrics.jsonl``, one object a line."""
     lines = "".join(json.dumps(line, allow_nan=False) + "\n" for line in history)
     write_atomic(folder / METRICS, lines.encode())
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The epochs in ``metrics.jsonl``; a last line that a crash cut short is left out."""
-    require_run(folder)
-    lines = []
-    with one_line_errors(f"read {folder / METRICS}"), (folder / METRICS).open() as file:
-        for text in file:
-            with contextlib.suppress(ValueError):
-                lines.append(json.loads(text))
-    return lines
 
 
 def append_metrics(folder: Path, line: dict[str, Any]) -> None:
@@ -172,7 +190,7 @@ def read_weights(folder: Path) -> tuple[TrainedNetwork, dict[str, Tensor], str]:
     require_run(folder)
     path = folder / WEIGHTS
     if not path.is_file():
-        raise UserError(f"{printable(folder)} has no weights yet; finish it with train … --resume")
+        raise UserError(f"{folder} has no weights yet; finish it with train … --resume")
     with one_line_errors(f"read {path}"):
         content = path.read_bytes()
     weights, values = decode(content, path)
@@ -182,7 +200,12 @@ def read_weights(folder: Path) -> tuple[TrainedNetwork, dict[str, Tensor], str]:
 def load_network(folder: Path) -> tuple[TrainedNetwork, nn.Module]:
     """A run's trained network, ready for evaluation on the CPU."""
     trained, weights, _ = read_weights(folder)
-    network = trained.build()
+    if trained.preparation.size != trained.image_size:
+        raise UserError(f"{folder / WEIGHTS} prepares pictures for another size than its network takes")
+    try:
+        network = trained.build()
+    except RuntimeError as error:
+        raise UserError(f"{folder / WEIGHTS} names a network that cannot be built") from error
     load_weights(network, weights, str(folder / WEIGHTS))
     return trained, network.eval()
 
@@ -196,7 +219,7 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], origin: str) ->
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise UserError(f"the weights of {printable(origin)} do not fit this network") from error
+        raise UserError(f"the weights of {origin} do not fit this network") from error
 
 
 @contextlib.contextmanager
@@ -208,11 +231,15 @@ def claimed(folder: Path) -> Iterator[None]:
     """
     make_folder(folder)
     lock = filelock.FileLock(folder / ".lock", timeout=0)
+    with one_line_errors(f"lock {folder}"):
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise UserError(f"another process works in {folder}; wait for it, or stop it") from error
     try:
-        with one_line_errors(f"lock {folder}"), lock:
-            yield
-    except filelock.Timeout as error:
-        raise UserError(f"another process works in {printable(folder)}; wait for it, or stop it") from error
+        yield
+    finally:
+        lock.release()
 
 
 def _foreign(folder: Path) -> Iterator[Path]:

@@ -31,10 +31,12 @@ def device_named(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError("cifarlab knows no such device")
         torch.empty(1, device=device)
+        return torch.device("cpu") if device.type == "cpu" else device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"the device {name!r} is not available here; use --device cpu, or auto") from error
-    return device
 
 
 def effective_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
@@ -71,6 +73,11 @@ def reseed(seed: int, *keys: int | str) -> None:
     torch.manual_seed(derived_seed(seed, *keys))
 
 
+def own_randomness(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Inside, torch's global generators may be reseeded; after, they are as the caller left them."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
 def versions() -> dict[str, str]:
     """Versions of everything whose change may alter a number."""
     packages = ("torch", "numpy", "pillow", "scikit-learn", "scipy", "safetensors")
@@ -84,6 +91,7 @@ def hardware(device: torch.device) -> dict[str, str]:
         "processor": _processor_name(),
         "cores": str(os.cpu_count()),
         "threads": str(torch.get_num_threads()),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
         "system": f"{platform.system()} {platform.machine()}",
     }
     if device.type == "cuda":

@@ -3,6 +3,7 @@
 Nothing is counted along the way, so a resumed run has the same rates as an uninterrupted one.
 """
 
+import math
 from dataclasses import dataclass
 
 from cifarlab.errors import UserError
@@ -28,6 +29,10 @@ class MultiStep:
     def __post_init__(self) -> None:
         if list(self.milestones) != sorted(set(self.milestones)) or min(self.milestones, default=1) < 0:
             raise UserError(f"MultiStep: milestones must be ascending epochs, found {self.milestones}")
+        if not (self.factor_per_step >= 0 and math.isfinite(self.factor_per_step)):
+            raise UserError(
+                f"MultiStep: factor_per_step must be a finite number from 0, found {self.factor_per_step}"
+            )
 
     def factor(self, epoch: float) -> float:
         """``factor_per_step`` to the power of the milestones passed."""

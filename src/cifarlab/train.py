@@ -5,7 +5,6 @@ bits as one that was not (on the same machine, with the same versions and number
 """
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from cifarlab.guard import FiniteGuard, guard_for
 from cifarlab.interrupts import Interrupts
 from cifarlab.job import Job, prepare
 from cifarlab.logs import Display, Silence
-from cifarlab.progress import Progress, timed
+from cifarlab.progress import Progress, Stopwatch
 from cifarlab.recipe import Judging, Protocols, Recipe, judging_under
-from cifarlab.runtime import autocast, device_named, reseed
+from cifarlab.runtime import autocast, device_named, own_randomness, reseed
 
 
 def train(
@@ -65,17 +64,26 @@ def train(
     description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
     if not resume:
         run.refuse_existing(out)
-    with run.claimed(out), Interrupts() as interrupts:
-        result = resumption.claim(out, description, resume, display)
-        if result is not None:
-            return result
+    with own_randomness(place):
+        # Whatever is wrong with recipe or data shows here, before anything is written.
         job = prepare(description, judging, source, first_weights, place)
-        progress = resumption.latest(out, job.network, job.optimizer, display)
-        run.write_metrics(out, progress.history)
-        display.begin(job.all_steps)
-        _run_epochs(job, progress, out, interrupts, display)
-        record = {"command": command, "data_argument": data_argument}
-        return finish(job, source, progress, out, interrupts, record)
+        with run.claimed(out), Interrupts() as interrupts:
+            result = resumption.claim(out, description, resume, display)
+            if result is not None:
+                return result
+            progress = resumption.latest(out, job.network, job.optimizer, display)
+            run.write_metrics(out, progress.history)
+            display.begin(job.all_steps)
+            try:
+                _run_epochs(job, progress, out, interrupts, display)
+                record = {"command": command, "data_argument": data_argument}
+                return finish(job, source, progress, out, interrupts, record)
+            except Stopped as stop:
+                done = f"{progress.epoch} epochs and {progress.step} steps"
+                raise Stopped(f"{stop} after {done}; go on with --resume --out {printable(out)}") from stop
+            except Diverged as error:
+                run.mark_diverged(out, str(error))
+                raise Diverged(f"{printable(out)} diverged: {error}") from error
 
 
 def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts, display: Display) -> None:
@@ -85,24 +93,17 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
     saver = resumption.Saver(out, job.network, job.optimizer)
     try:
         while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
-            with timed(progress, "seconds"):
-                _train_epoch(job, progress, guard, saver, interrupts, display)
-                line = _judge_epoch(job, progress, interrupts)
-            line["seconds"] = round(progress.seconds, 3)
+            _train_epoch(job, progress, guard, saver, interrupts, display)
+            line = _judge_epoch(job, progress, interrupts)
             run.append_metrics(out, line)
             progress.finish_epoch(line, _score(job.judging, line), job.network)
             display.epoch(line)
             saver.save_if_due(progress)
         saver.save(progress)
-    except Stopped as stop:
+    except Stopped:
         guard.look()
         saver.save(progress)
-        done = f"{progress.epoch} epochs and {progress.step} steps"
-        raise Stopped(f"{stop} after {done}; go on with --resume --out {printable(out)}") from stop
-    except Diverged as error:
-        reason = f"epoch {progress.epoch + 1}, step {progress.step + 1}: {error}"
-        run.mark_diverged(out, reason)
-        raise Diverged(f"{printable(out)} diverged: {reason}") from error
+        raise
 
 
 def _train_epoch(
@@ -119,38 +120,39 @@ def _train_epoch(
     order = epoch_order(count, seed, epoch).to(device)
     draws = [drawn.to(device) for drawn in draw_epoch(recipe.augment, count, seed, epoch)]
     job.network.train()
-    with timed(progress, "training_seconds"):
-        began, first_step = time.perf_counter(), progress.step
-        for step in range(progress.step, job.steps):
-            interrupts.check()
-            reseed(seed, "step", epoch, step)
-            lr = learning_rate(recipe, epoch + step / job.steps)
-            for group in job.optimizer.param_groups:
-                group["lr"] = lr
+    watch = Stopwatch()
+    for step in range(progress.step, job.steps):
+        interrupts.check()
+        reseed(seed, "step", epoch, step)
+        lr = learning_rate(recipe, epoch + step / job.steps)
+        for group in job.optimizer.param_groups:
+            group["lr"] = lr
 
-            positions = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-            images, labels = job.training.batch(positions)
-            images = apply_all(recipe.augment, images, [drawn[positions] for drawn in draws])
-            with autocast(device, recipe.precision):
-                logits = job.forward(recipe.normalize.apply(images))
-            loss = recipe.loss.mean(logits, labels)
-            loss.backward()
-            guard.before_step(loss, job.network)
-            job.optimizer.step()
-            job.optimizer.zero_grad()
+        positions = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        images, labels = job.training.batch(positions)
+        images = apply_all(recipe.augment, images, [drawn[positions] for drawn in draws])
+        with autocast(device, recipe.precision):
+            logits = job.forward(recipe.normalize.apply(images))
+        loss = recipe.loss.mean(logits, labels)
+        loss.backward()
+        done = epoch * job.steps + step + 1
+        guard.before_step(loss, job.network, done)
+        job.optimizer.step()
+        job.optimizer.zero_grad()
 
-            progress.count(loss, logits, labels)
-            speed = (step + 1 - first_step) * recipe.batch_size / (time.perf_counter() - began)
-            display.step(epoch + 1, epoch * job.steps + step + 1, lr, loss.detach(), speed)
-            if saver.is_due():
-                guard.look()
-                saver.save(progress)
-        guard.look()
+        progress.count(loss, logits, labels, watch.lap())
+        speed = progress.step * recipe.batch_size / progress.training_seconds
+        display.step(epoch + 1, done, lr, loss.detach(), speed)
+        if saver.is_due():
+            guard.look()
+            saver.save(progress)
+            progress.seconds += watch.lap()
+    guard.look()
 
 
 def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[str, Any]:
     """The line of ``metrics.jsonl`` for the epoch whose steps are all done."""
-    recipe = job.description.recipe
+    recipe, watch = job.description.recipe, Stopwatch()
     loss, correct = progress.totals.tolist()
     line = {
         "epoch": progress.epoch + 1,
@@ -176,8 +178,10 @@ def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[s
             name = "val" if part == "validation" else "test"
             line[f"{name}_loss"] = metrics.mean_loss(logits, labels)
             if not math.isfinite(line[f"{name}_loss"]):
-                raise Diverged(f"the {part} loss is not finite")
+                raise Diverged(f"after epoch {progress.epoch + 1} the {part} loss is not finite")
             line[f"{name}_accuracy"] = metrics.correct_count(logits, labels) / len(labels)
+    progress.seconds += watch.lap()
+    line["seconds"] = round(progress.seconds, 3)
     return line
 
 

@@ -1,14 +1,16 @@
 """The command line: one module per verb, loaded when it is used, so that ``--help`` is quick."""
 
 import importlib
+import io
 import os
 import sys
 from dataclasses import dataclass
 
 import cifarlab
-from cifarlab.errors import Diverged, Stopped, UserError, nearest, printable
+from cifarlab.errors import Diverged, Stopped, UserError, from_os_error, nearest, printable
 
 DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
+EXIT_CODES = {UserError: WRONG_USE, Diverged: FAILED, Stopped: STOPPED, KeyboardInterrupt: STOPPED}
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,33 @@ VERBS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong use or input, 130 stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without Unicode gets question marks, not an error.
+            stream.reconfigure(errors="replace")
     try:
-        _run(sys.argv[1:] if arguments is None else arguments)
-    except UserError as error:
-        return _failed(WRONG_USE, str(error))
-    except Diverged as error:
-        return _failed(FAILED, str(error))
-    except MemoryError:
+        try:
+            _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
+    except (UserError, Diverged, Stopped, KeyboardInterrupt) as error:
+        return _failed(EXIT_CODES[type(error)], str(error) or "stopped")
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         return _failed(FAILED, "out of memory; take fewer images or a smaller --recipe.batch-size")
-    except (Stopped, KeyboardInterrupt) as error:
-        return _failed(STOPPED, str(error) or "stopped")
     except BrokenPipeError:
-        # The reader of a pipe has gone (`cifarlab list recipes | head`); Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
+    except OSError as error:
+        _silence_output()
+        return _failed(WRONG_USE, str(from_os_error(error, "write the output")))
     return DONE
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """torch has no class of its own for a CPU that ran out of memory, and is not loaded here."""
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(each in str(error).lower() for each in words)
 
 
 def _run(arguments: list[str]) -> None:
@@ -58,6 +73,11 @@ def _run(arguments: list[str]) -> None:
             raise UserError(f"no command is called {name!r}; {nearest(name, VERBS)}")
         case [name, *rest]:
             importlib.import_module(f"cifarlab.cli.{VERBS[name].module}").main(rest)
+
+
+def _silence_output() -> None:
+    """The reader of a pipe has gone (``cifarlab list recipes | head``); Python must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(code: int, message: str) -> int:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from cifarlab.cli.parsing import parse
+from cifarlab.cli.tables import print_table
 from cifarlab.errors import printable
 
 
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
         f"balanced {figures['balanced_accuracy']:.2%}; loss {figures['loss']:.4f}; "
         f"calibration error {figures['calibration']['ece']:.2%}"
     )
-    Console().print(_table(figures), markup=False, highlight=False)
+    print_table(_table(figures))
 
 
 def _table(figures: dict[str, Any]) -> Table:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from cifarlab.cli.parsing import parse
+from cifarlab.cli.tables import print_table
 from cifarlab.errors import UserError, nearest, printable
 
 
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
     if options.json:
         print(json.dumps(rows, indent=2))
     elif rows:
-        Console().print(_table(rows), markup=False, highlight=False)
+        print_table(_table(rows))
     else:
         print(f"no runs in {printable(options.folder)}")
 

@@ -40,9 +40,16 @@ def parse(kind: type[Command], verb: str, arguments: list[str], default: Command
 
 def _one_line(box: str, verb: str) -> str:
     """tyro's first statement, without the box around it, and the flag that it suggests."""
-    lines = [line.strip("│ \t") for line in box.splitlines() if not line.startswith(("╭", "╰"))]
-    rule = next((place for place, line in enumerate(lines) if line.startswith("──")), len(lines))
-    message = " ".join(lines[:rule]).strip().rstrip(".") or "These arguments were not understood"
+    lines = [line.strip("│ \t") for line in box.splitlines() if line.strip() and line[0] not in "╭╰"]
+    paragraphs: list[list[str]] = [[]]
+    for line in lines:
+        if set(line) <= set("─-"):
+            paragraphs.append([])
+        else:
+            paragraphs[-1].append(line)
+    if "╭" not in box:  # without Unicode, tyro's title stands in a paragraph of its own
+        paragraphs = paragraphs[1:] or paragraphs
+    message = " ".join(paragraphs[0]).rstrip(".") or "These arguments were not understood"
     suggested = re.search(r"meant:\s*(--[\w.-]+)", "\n".join(lines))
     advice = f"did you mean {suggested[1]}?" if suggested else f"see cifarlab {verb} --help"
     return f"{verb}: {message[0].lower()}{message[1:]}; {advice}"

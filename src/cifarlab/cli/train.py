@@ -1,6 +1,7 @@
 """``cifarlab train``: a recipe into a run folder."""
 
 import shlex
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +13,9 @@ from cifarlab.errors import UserError, printable
 
 if TYPE_CHECKING:
     from cifarlab.recipe import Recipe
+
+
+_FLAGS_WITH_A_VALUE = {"--data", "--out", "--from", "--seed", "--protocols", "--device"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,8 @@ def main(arguments: list[str]) -> None:
         parse(Options, "train RECIPE", ["--help"])
     from cifarlab.recipes import RECIPES, recipe_named
 
-    # The recipe's name usually comes first; flags may stand before it.
-    place = next((i for i, argument in enumerate(arguments) if argument in RECIPES), 0)
-    if not arguments or arguments[place].startswith("-"):
+    place = _place_of_recipe(arguments, RECIPES)
+    if place is None:
         raise UserError(f"train needs a recipe; there are: {', '.join(RECIPES)}")
     name, rest = arguments[place], arguments[:place] + arguments[place + 1 :]
     named = recipe_named(name)
@@ -56,7 +59,7 @@ def main(arguments: list[str]) -> None:
 
 def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, command: str) -> None:
     """Train, write the report, and print where everything is."""
-    from cifarlab.data.sources import open_source
+    from cifarlab.data.sources import NAMES, open_source
     from cifarlab.logs import display_for, write_tensorboard
     from cifarlab.report import write_report
     from cifarlab.run import read_metrics, refuse_existing
@@ -66,6 +69,7 @@ def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, c
     if not options.resume:
         refuse_existing(out)
     source = open_source(data)
+    known = {name for name, _ in NAMES}
     with display_for(recipe.epochs) as display:
         result = train(
             recipe,
@@ -79,13 +83,20 @@ def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, c
             device=options.device,
             display=display,
             command=command,
-            data_argument=data,
+            data_argument=data if data in known else str(Path(data).resolve()),
         )
     if options.tensorboard:
         write_tensorboard(out / "tensorboard", read_metrics(out))
     page = write_report(out)
     print(_summary(result))
     print(f"report: {printable(page)}")
+
+
+def _place_of_recipe(arguments: list[str], recipes: Container[str]) -> int | None:
+    """Where the recipe's name stands: usually first, but flags and their values may stand before it."""
+    values = {i + 1 for i, word in enumerate(arguments) if word in _FLAGS_WITH_A_VALUE}
+    words = [i for i, word in enumerate(arguments) if not word.startswith("-") and i not in values]
+    return next((i for i in words if arguments[i] in recipes), words[0] if words else None)
 
 
 def _parse(name: str, recipe: "Recipe", arguments: list[str]) -> tuple[Options, "Recipe"]:

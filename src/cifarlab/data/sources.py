@@ -22,6 +22,8 @@ def open_source(name: str) -> Source:
     Raises:
         UserError: there is no such data set, or it cannot be used; the message says what to do.
     """
+    if not name:
+        raise UserError("name a data set: digits, or the path of a folder or archive of pictures")
     if name == "digits":
         return open_digits()
     path = Path(name)

@@ -1,0 +1,133 @@
+"""``cifarlab list``: its contract in JSON, and tables that show no control characters."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cifarlab.cli import main
+from cifarlab.config import to_json
+from cifarlab.data.digits import open_digits
+from cifarlab.models import PlainCnn
+from cifarlab.recipe import Recipe
+from cifarlab.recipes import RECIPES
+from cifarlab.run import RunDescription
+
+HOSTILE = "evil\x1b[31m\x07\nname [bold]x[/bold] [/]"
+
+
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["list", *arguments]) == 0
+    shown, complaint = capsys.readouterr()
+    assert complaint == ""
+    return shown
+
+
+def write_run(folder: Path, recipe_name: str = "tiny", reason: str | None = None) -> None:
+    folder.mkdir(parents=True)
+    description = RunDescription(recipe_name, Recipe(PlainCnn()), open_digits().description, 7, "C")
+    (folder / "recipe.json").write_text(json.dumps(to_json(description)))
+    if reason is not None:
+        (folder / "result.json").write_text(json.dumps({"status": reason}))
+
+
+@pytest.mark.parametrize("what", ["models", "recipes", "reports", "data", "runs"])
+def test_json_is_an_array_of_objects_with_names(
+    capsys: pytest.CaptureFixture[str], what: str, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "runs" / "first")
+    rows = json.loads(listed(capsys, what, "--json", "--folder", str(tmp_path / "runs")))
+    assert isinstance(rows, list)
+    assert rows
+    assert all(isinstance(row["name"], str) and row["name"] for row in rows)
+    assert len({row["name"] for row in rows}) == len(rows)
+    fields = {
+        "models": {"report", "trainable", "statistics", "total", "flops"},
+        "reports": {"items"},
+        "recipes": {"report", "data"},
+        "data": set(),
+        "runs": {"status"},
+    }
+    assert all(fields[what] <= set(row) for row in rows)
+    if what == "reports":
+        assert len(rows) == 5
+        assert all(isinstance(row["items"], list) for row in rows)
+
+
+@pytest.mark.parametrize("what", ["models", "recipes", "reports", "data"])
+def test_tables_name_everything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    rows = json.loads(listed(capsys, what, "--json"))
+    table = listed(capsys, what)
+    assert all(row["name"] in table for row in rows)
+    assert table.replace("\n", "").isprintable()
+    if what == "models":
+        assert "307,498" in table
+    if what == "reports":
+        assert "cnn-basic, cnn-regularized, cnn-augmented, cnn-final" in table
+
+
+def test_no_runs_are_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert listed(capsys, "runs", "--folder", str(tmp_path / HOSTILE)).count("\n") == 1
+    assert json.loads(listed(capsys, "runs", "--json", "--folder", str(tmp_path))) == []
+
+
+def test_runs_are_looked_for_in_the_folder_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "runs" / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert [row["name"] for row in json.loads(listed(capsys, "runs", "--json"))] == ["mine"]
+
+
+def test_hostile_names_reach_the_terminal_as_plain_text(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    write_run(tmp_path / HOSTILE.replace("/", ""), HOSTILE, reason=HOSTILE)
+    table = listed(capsys, "runs", "--folder", str(tmp_path))
+    assert table.replace("\n", "").isprintable()
+    assert table.count("\n") == 5
+    assert "name [bold]x[/bold] [/]" in table
+    (row,) = json.loads(listed(capsys, "runs", "--json", "--folder", str(tmp_path)))
+    assert (row["name"], row["recipe"]) == (HOSTILE.replace("/", ""), HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "order", [["runs", "--folder", "."], ["--folder", ".", "runs"], ["--folder=.", "runs"]]
+)
+def test_flags_may_stand_anywhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: list[str]
+) -> None:
+    write_run(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    for arguments in ([*order, "--json"], ["--json", *order]):
+        assert [row["name"] for row in json.loads(listed(capsys, *arguments))] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["modles"], "list cannot show 'modles'; did you mean models?"),
+        ([], "list: "),
+        (["models", "--jsn"], "did you mean --json?"),
+        (["models", "recipes"], "list: "),
+        (["runs", "--folder"], "list: "),
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["list", *arguments]) == 2
+    shown, complaint = capsys.readouterr()
+    assert shown == ""
+    assert message in complaint
+    assert complaint.count("\n") == 1
+
+
+def test_every_recipe_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [row["name"] for row in json.loads(listed(capsys, "recipes", "--json"))] == list(RECIPES)

@@ -1,0 +1,127 @@
+"""Pictures of any kind through a trained network."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cifarlab.data.digits import open_digits
+from cifarlab.errors import UserError
+from cifarlab.models import PlainCnn
+from cifarlab.predict import Prediction, predict
+from cifarlab.recipe import Recipe
+from cifarlab.run import load_network
+from cifarlab.train import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "tiny"
+    recipe = Recipe(PlainCnn(widths=(4, 4, 8), batch_norm=True), epochs=1, batch_size=20, train_images=100)
+    train(recipe, open_digits(), folder, device="cpu")
+    return folder
+
+
+def picture(mode: str = "RGB", size: tuple[int, int] = (32, 32), seed: int = 0) -> Image.Image:
+    pixels = np.random.RandomState(seed).randint(0, 256, (size[1], size[0], 4), dtype=np.uint8)
+    return Image.fromarray(pixels, "RGBA" if mode == "RGBA" else None).convert(mode)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp"])
+@pytest.mark.parametrize("size", [(32, 32), (1, 1), (100, 40), (17, 300)])
+def test_any_size_and_format_is_classified(
+    trained: Path, tmp_path: Path, suffix: str, size: tuple[int, int]
+) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    picture(size=size).save(path)
+    (found,) = predict(trained, [path], device="cpu")
+    assert_whole(found, path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_any_mode_is_classified(trained: Path, tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "picture.png"
+    if mode == "I;16":
+        Image.fromarray(np.arange(1024, dtype=np.uint16).reshape(32, 32) * 60).save(path)
+    else:
+        picture(mode).save(path)
+    (found,) = predict(trained, [path], device="cpu")
+    assert_whole(found, path)
+
+
+def assert_whole(found: Prediction, path: Path) -> None:
+    assert found.file == str(path)
+    assert list(found.probabilities) == list("0123456789")
+    assert sum(found.probabilities.values()) == pytest.approx(1, abs=1e-12)
+    assert all(0 <= value <= 1 for value in found.probabilities.values())
+    assert found.class_name == max(found.probabilities, key=lambda name: found.probabilities[name])
+
+
+def test_probabilities_are_the_network_s(trained: Path, tmp_path: Path) -> None:
+    """Written out: bytes to −1 … 1, network in evaluation mode, softmax; one row per picture, in order."""
+    paths = [tmp_path / f"{i}.png" for i in range(7)]
+    for i, path in enumerate(paths):
+        picture(seed=i).save(path)
+    found = predict(trained, paths, device="cpu")
+    _, network = load_network(trained)
+    pixels = torch.stack([torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1) for path in paths])
+    with torch.no_grad():
+        expected = network(pixels.float() / 127.5 - 1).softmax(1)
+    rows = torch.tensor([list(each.probabilities.values()) for each in found])
+    torch.testing.assert_close(rows, expected, rtol=1e-4, atol=1e-6)
+    assert [each.file for each in found] == list(map(str, paths))
+
+
+def test_test_images_saved_as_png_get_the_test_set_s_answer(trained: Path, tmp_path: Path) -> None:
+    """Pictures are prepared as the training pictures were: one of the right size is taken as it is."""
+    test = open_digits().read_test()
+    path = tmp_path / "digit.png"
+    Image.fromarray(test.images[3].permute(1, 2, 0).numpy()).save(path)
+    built, network = load_network(trained)
+    with torch.no_grad():
+        expected = network(built.normalize.apply(test.images[3:4])).softmax(1)[0]
+    (found,) = predict(trained, [path], device="cpu")
+    assert list(found.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def broken(kind: str) -> bytes:
+    file = io.BytesIO()
+    picture().save(file, "PNG")
+    return {
+        "cut short": file.getvalue()[:-300],
+        "empty": b"",
+        "a text": b"no picture at all",
+        "another format": b"GIF89a" + bytes(50),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["cut short", "empty", "a text", "another format"])
+@pytest.mark.parametrize("name", ["bad.png", "evil\x1b[31m\n.png"])
+def test_an_unreadable_picture_is_named_in_one_line(
+    trained: Path, tmp_path: Path, kind: str, name: str
+) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / name
+    picture().save(good)
+    bad.write_bytes(broken(kind))
+    with pytest.raises(UserError) as caught:
+        predict(trained, [good, bad], device="cpu")
+    assert str(caught.value).startswith(f"unreadable picture {tmp_path}/")
+    assert str(caught.value).isprintable()
+
+
+def test_missing_pictures_folders_and_runs_are_named(trained: Path, tmp_path: Path) -> None:
+    for path, reason in (
+        (tmp_path / "absent.png", "no such file or folder"),
+        (tmp_path, "a folder, not a file"),
+    ):
+        with pytest.raises(UserError, match=f"could not read {path}: .*{reason}"):
+            predict(trained, [path], device="cpu")
+    with pytest.raises(UserError, match="does not exist"):
+        predict(tmp_path / "no run", [], device="cpu")
+
+
+def test_no_pictures_give_no_predictions(trained: Path) -> None:
+    assert predict(trained, [], device="cpu") == []
