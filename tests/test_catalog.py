@@ -11,7 +11,6 @@ import torch
 from cifarlab import catalog
 from cifarlab.config import to_json
 from cifarlab.data.digits import open_digits
-from cifarlab.errors import UserError
 from cifarlab.models import CATALOG, PlainCnn
 from cifarlab.recipe import Recipe
 from cifarlab.recipes import RECIPES
@@ -94,16 +93,15 @@ def test_runs_in_every_state_are_listed(tmp_path: Path) -> None:
     assert catalog.runs(tmp_path / "absent") == []
 
 
-@pytest.mark.parametrize("result", [{}, [], "finished", 3], ids=repr)
-def test_a_result_that_is_none_is_said_in_one_line(tmp_path: Path, result: Any) -> None:
-    write_run(tmp_path / "odd", result)
-    with pytest.raises(UserError) as caught:
-        catalog.runs(tmp_path)
-    assert "odd" in str(caught.value)
-    assert str(caught.value).isprintable()
+@pytest.mark.parametrize("result", [{}, [], "finished", 3, {"status": "odd"}], ids=repr)
+def test_a_damaged_run_hides_no_other(tmp_path: Path, result: Any) -> None:
+    write_run(tmp_path / "bad", result)
+    write_run(tmp_path / "good")
+    bad, good = catalog.runs(tmp_path)
+    assert bad == {**dict.fromkeys(good), "name": "bad", "status": "damaged"}
+    assert (good["name"], good["status"]) == ("good", "unfinished")
 
 
-def test_a_run_of_another_version_is_named(tmp_path: Path) -> None:
+def test_a_run_of_another_version_counts_as_damaged(tmp_path: Path) -> None:
     write_run(tmp_path / "old", schema=0)
-    with pytest.raises(UserError, match=r"old/recipe.json has schema 0; this cifarlab reads schema 1"):
-        catalog.runs(tmp_path)
+    assert [row["status"] for row in catalog.runs(tmp_path)] == ["damaged"]

@@ -433,3 +433,9 @@ def test_differences_are_shown_leaf_by_leaf() -> None:
 def test_lists_of_other_lengths_differ_as_a_whole() -> None:
     assert differences({"a": [1]}, {"a": [1, 2]}) == ["a: [1] -> [1, 2]"]
     assert differences({"a": [1, 2]}, {"a": [1, 2]}) == []
+
+
+def test_another_class_is_one_difference() -> None:
+    before, after = Recipe(PlainCnn()), Recipe(PlainCnn(), optimizer=Sgd())
+    assert differences(to_json(before), to_json(after)) == ['optimizer.type: "Adam" -> "Sgd"']
+    assert differences(to_json(Adam()), to_json(Sgd())) == ['type: "Adam" -> "Sgd"']

@@ -54,3 +54,8 @@ def test_an_os_error_becomes_one_line(number: int, words: str) -> None:
 def test_an_os_error_without_a_number_says_what_it_says() -> None:
     assert str(from_os_error(OSError("odd"), "read x")) == "could not read x: odd"
     assert str(from_os_error(OSError("odd\n\x1b"), "read x")).isprintable()
+
+
+def test_every_user_error_is_one_printable_line() -> None:
+    """Names of files, classes and flags stand in messages, and any of them may be hostile."""
+    assert str(UserError("no \x1b[31mrun\n here")) == "no \ufffd[31mrun\ufffd here"

@@ -154,6 +154,19 @@ def test_damaged_json_is_named_in_one_line(tmp_path: Path, name: str, content: b
     assert str(caught.value).isprintable()
 
 
+def test_an_interrupted_write_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "a", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
 def test_the_sum_is_the_content_s(tmp_path: Path) -> None:
     content = os.urandom(300_000)
     (tmp_path / "a").write_bytes(content)
@@ -167,7 +180,7 @@ def test_a_folder_may_be_there_already(tmp_path: Path) -> None:
 
 
 def test_only_leftovers_of_a_write_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("a.json", "notes.tmp", ".hidden"):
+    for name in ("a.json", "notes.tmp", ".hidden", ".draft.tmp"):
         (tmp_path / name).write_text("keep")
 
     def crash(*arguments: Any) -> None:
@@ -175,11 +188,17 @@ def test_only_leftovers_of_a_write_are_removed(tmp_path: Path, monkeypatch: pyte
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", crash)
+        patch.setattr(os, "unlink", crash)  # a process that was killed cleans nothing up
         with pytest.raises(KeyboardInterrupt):
             write_atomic(tmp_path / "a.json", b"new")
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
     remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "a.json", "notes.tmp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".draft.tmp",
+        ".hidden",
+        "a.json",
+        "notes.tmp",
+    ]
 
 
 def test_other_errors_pass_through() -> None:

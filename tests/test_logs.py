@@ -16,7 +16,7 @@ from cifarlab import logs
 from cifarlab.errors import UserError
 from cifarlab.logs import LiveDisplay, PlainDisplay, Silence, display_for, epoch_text, write_tensorboard
 
-HOSTILE = "evil\x1b[31m\x07\r\nname [bold]x[/bold] [/]"
+HOSTILE = "evil\x1b[31m\x07\r\nname [bold]x[/bold] [/] :smile:"
 
 
 def epoch_line(epoch: int, **more: float) -> dict[str, Any]:
@@ -77,7 +77,18 @@ def test_hostile_text_is_one_harmless_line(capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr().out
     assert shown.endswith("\n")
     assert shown[:-1].isprintable()
-    assert "name [bold]x[/bold] [/]" in shown
+    assert "name [bold]x[/bold] [/] :smile:" in shown
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with PlainDisplay(epochs=1) as display:
+        display.say("hello")
+        display.epoch(epoch_line(1))
 
 
 def test_each_plain_line_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +161,16 @@ def test_the_table_keeps_the_last_epochs(screen: io.StringIO, monkeypatch: pytes
     assert rows == ["5", "6", "7"]
 
 
+def test_a_watched_test_set_has_its_column(screen: io.StringIO) -> None:
+    with LiveDisplay(epochs=2) as display:
+        display.epoch(epoch_line(1))
+    assert "test acc." not in plain_text(screen.getvalue())
+    with LiveDisplay(epochs=2) as display:
+        display.epoch(epoch_line(1, test_accuracy=0.4321))
+    assert "test acc." in plain_text(screen.getvalue())
+    assert "43.21%" in plain_text(screen.getvalue())
+
+
 def test_the_loss_is_fetched_only_when_it_is_drawn(
     screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +194,7 @@ def test_hostile_text_does_not_reach_the_terminal(screen: io.StringIO) -> None:
         display.say(HOSTILE)
     assert "\x1b[31m" not in screen.getvalue()
     assert "\x07" not in screen.getvalue()
-    assert "name [bold]x[/bold] [/]" in plain_text(screen.getvalue())
+    assert "name [bold]x[/bold] [/] :smile:" in plain_text(screen.getvalue())
 
 
 def test_the_terminal_is_left_tidy_after_an_error(screen: io.StringIO) -> None:

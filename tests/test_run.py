@@ -24,6 +24,7 @@ from cifarlab.models import PlainCnn
 from cifarlab.optim import Adam
 from cifarlab.recipe import Recipe
 from cifarlab.runtime import NUMERICS_VERSION
+from cifarlab.schedules import MultiStep
 from cifarlab.statistics import accuracy_interval
 from cifarlab.train import train
 
@@ -31,10 +32,12 @@ RECIPE = Recipe(
     model=PlainCnn(widths=(4, 4, 8), batch_norm=True, dropout=(0.0, 0.1, 0.1)),
     augment=(RandomCrop(padding=2),),
     optimizer=Adam(lr=0.01),
+    schedule=MultiStep(milestones=(1,), factor_per_step=1000.0),
     epochs=2,
-    batch_size=20,
+    batch_size=5,
     train_images=100,
 )
+"""The second epoch ruins what the first has learned, so that the best weights are not the last."""
 CPU = torch.device("cpu")
 
 
@@ -137,13 +140,14 @@ def test_the_result_keeps_its_contract(trained: Path, source: Source) -> None:
 def test_the_result_names_the_best_epoch_of_the_metrics(trained: Path) -> None:
     result, lines = run.read_result(trained), run.read_metrics(trained)
     assert [line["epoch"] for line in lines] == [1, 2]
-    assert [line["step"] for line in lines] == [5, 10]
+    assert [line["step"] for line in lines] == [20, 40]
     best = max(lines, key=lambda line: (line["val_accuracy"], -line["epoch"]))
     assert (result["best_epoch"], result["val_accuracy"]) == (best["epoch"], best["val_accuracy"])
     assert result["test_accuracy"] == best["test_accuracy"]
     watched = max(lines, key=lambda line: (line["test_accuracy"], -line["epoch"]))
     assert result["best_on_test"] == {"epoch": watched["epoch"], "test_accuracy": watched["test_accuracy"]}
-    assert result["last_epoch"] == 2
+    assert (result["best_epoch"], result["last_epoch"]) == (1, 2)
+    assert result["last"]["test_accuracy"] < result["test_accuracy"]
     assert result["last"]["test_accuracy"] == lines[-1]["test_accuracy"]
 
 
@@ -230,10 +234,10 @@ def test_a_damaged_description_is_said_in_one_line(
     [
         (lambda path: path.unlink(), "has not finished; finish it with train"),
         (lambda path: path.write_text("{"), "is damaged"),
-        (lambda path: path.write_text("{}"), "did not finish: no reason given"),
+        (lambda path: path.write_text("{}"), "is damaged: it does not say how the run ended"),
         (lambda path: path.write_text("[]"), ""),
         (lambda path: path.write_text('"finished"'), ""),
-        (lambda path: run.mark_diverged(path.parent, "epoch 1:\nboom"), "did not finish: epoch 1:\ufffdboom"),
+        (lambda path: run.mark_diverged(path.parent, "epoch 1:\nboom"), "diverged: epoch 1:\ufffdboom"),
     ],
     ids=["missing", "cut short", "empty object", "a list", "a text", "diverged"],
 )

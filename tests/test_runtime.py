@@ -17,6 +17,7 @@ from cifarlab.runtime import (
     effective_precision,
     generator,
     hardware,
+    own_randomness,
     reseed,
     versions,
 )
@@ -75,6 +76,16 @@ def test_reseeding_sets_the_global_generator() -> None:
     assert torch.equal(torch.rand(5), first)
     reseed(3, "step", 1, 3)
     assert not torch.equal(torch.rand(5), first)
+
+
+def test_what_a_run_draws_is_not_missed_by_its_caller() -> None:
+    torch.manual_seed(4)
+    expected = torch.rand(3)
+    torch.manual_seed(4)
+    with own_randomness(CPU):
+        reseed(1)
+        torch.rand(5)
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_seeds_leave_python_and_numpy_alone() -> None:
@@ -138,6 +149,6 @@ def test_the_record_names_versions_and_machine() -> None:
     )
     assert found["torch"] == torch.__version__
     facts = hardware(CPU)
-    assert {"processor", "cores", "threads", "system"} == set(facts)
+    assert {"processor", "cores", "threads", "memory", "system"} == set(facts)
     assert all(isinstance(value, str) and value for value in facts.values())
     assert facts["threads"] == str(torch.get_num_threads())

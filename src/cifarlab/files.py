@@ -4,12 +4,15 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cifarlab.errors import UserError, from_os_error
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -56,16 +59,25 @@ def sha256_of(path: Path) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents; one that is there already is fine."""
+    """Create a folder and its parents, so that they last; one that is there already is fine."""
     with one_line_errors(f"create the folder {path}"):
+        missing = [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            _flush_folder(folder.parent)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that a crash during ``write_atomic`` left in ``folder``."""
     for leftover in folder.glob(".*.tmp"):
-        with contextlib.suppress(OSError):
-            os.unlink(leftover)
+        if is_leftover(leftover):
+            with contextlib.suppress(OSError):
+                os.unlink(leftover)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether ``path`` has the name of a temporary file of ``write_atomic``."""
+    return _LEFTOVER.fullmatch(path.name) is not None
 
 
 @contextlib.contextmanager

@@ -35,15 +35,16 @@ def claim(
     Raises:
         UserError: the folder holds another run (the difference is shown), a diverged one, or something else.
     """
-    remove_leftovers(folder)
-    if not (folder / run.RECIPE).exists():
+    if not run.is_run(folder):
         run.refuse_existing(folder)
+        remove_leftovers(folder)
         write_json(folder / run.RECIPE, to_json(description))
         if resume:
             display.say(f"nothing to resume in {folder}: this run starts from the beginning")
         return None
     if not resume:
         run.refuse_existing(folder)
+    remove_leftovers(folder)
     found = read_json(folder / run.RECIPE)
     changed = differences(found, to_json(description))
     if changed:
@@ -69,23 +70,24 @@ def latest(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, d
     Raises:
         UserError: there are states, and all are damaged; a run never starts anew in silence.
     """
-    state, damaged = load_state(folder / run.STATES)
+    states = folder / run.STATES
+    state, damaged = load_state(states)
     for name in damaged:
         display.say(f"the saved state {name} is damaged and was passed over")
+    if state is None and damaged:
+        raise UserError(
+            f"every saved state in {states} is damaged; "
+            "delete that folder to start this run from the beginning"
+        )
+    for name in damaged:  # it would take the place of a good one among those that are kept
+        (states / name).unlink(missing_ok=True)
     if state is not None:
         progress = restore(state, network, optimizer)
         display.say(f"resumed after {progress.epoch} epochs and {progress.step} steps")
         return progress
-    if damaged:
-        raise UserError(
-            f"every saved state in {folder / run.STATES} is damaged; "
-            "delete that folder to start this run from the beginning"
-        )
-    if run.read_metrics(folder):
-        raise UserError(
-            f"{folder} has epochs in its log but no saved state; delete {folder / run.METRICS} to start this "
-            "run from the beginning"
-        )
+    logged = len(run.read_metrics(folder))
+    if logged:
+        display.say(f"no state was saved of the {logged} logged epochs: this run starts from the beginning")
     return start(next(network.parameters()).device)
 
 

@@ -17,7 +17,7 @@ from cifarlab.config import from_json, to_json
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import DataDescription
 from cifarlab.errors import UserError, nearest
-from cifarlab.files import make_folder, one_line_errors, read_json, write_atomic, write_json
+from cifarlab.files import is_leftover, make_folder, one_line_errors, read_json, write_atomic, write_json
 from cifarlab.models import Model
 from cifarlab.recipe import Protocols, Recipe
 from cifarlab.runtime import NUMERICS_VERSION
@@ -71,6 +71,12 @@ def trained_network(description: RunDescription) -> TrainedNetwork:
     return TrainedNetwork(recipe.model, recipe.normalize, data.class_names, data.image_size, data.preparation)
 
 
+def is_run(folder: Path) -> bool:
+    """Whether there is a run in ``folder``."""
+    with one_line_errors(f"look into {folder}"):
+        return (folder / RECIPE).is_file()
+
+
 def refuse_existing(folder: Path) -> None:
     """Raise a UserError if something is at ``folder`` already; a new run touches nothing that it finds."""
     with one_line_errors(f"look into {folder}"):
@@ -104,9 +110,9 @@ def read_description(folder: Path) -> RunDescription:
 
 def require_run(folder: Path) -> None:
     """Raise a UserError that names the nearest run unless ``folder`` holds one."""
+    if is_run(folder):
+        return
     with one_line_errors(f"look into {folder}"):
-        if (folder / RECIPE).is_file():
-            return
         reason = "is not a run folder (it has no recipe.json)" if folder.exists() else "does not exist"
     beside = [path.name for path in list_runs(folder.parent)]
     raise UserError(f"{folder} {reason}; {nearest(folder.name, beside)}")
@@ -117,7 +123,7 @@ def list_runs(folder: Path) -> list[Path]:
     with one_line_errors(f"read {folder}"):
         if not folder.is_dir():
             return []
-        return sorted(path for path in folder.iterdir() if (path / RECIPE).is_file())
+        return sorted(path for path in folder.iterdir() if is_run(path))
 
 
 def read_ending(folder: Path) -> dict[str, Any] | None:
@@ -217,6 +223,8 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], origin: str) ->
         UserError: they are those of another network.
     """
     try:
+        if weights.keys() != network.state_dict().keys():
+            raise RuntimeError("names are missing or left over")  # torch forgives some that are missing
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"the weights of {origin} do not fit this network") from error
@@ -244,4 +252,4 @@ def claimed(folder: Path) -> Iterator[None]:
 
 def _foreign(folder: Path) -> Iterator[Path]:
     """What lies in ``folder`` beside a lock and the leftovers of a run that died while it began."""
-    return (path for path in folder.iterdir() if path.name != ".lock" and path.suffix != ".tmp")
+    return (path for path in folder.iterdir() if path.name != ".lock" and not is_leftover(path))

@@ -62,7 +62,7 @@ def train(
     place = device_named(device)
     first_weights, origin = resumption.initial_weights(start_from)
     description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
-    if not resume:
+    if not (resume and run.is_run(out)):
         run.refuse_existing(out)
     with own_randomness(place):
         # Whatever is wrong with recipe or data shows here, before anything is written.

@@ -44,7 +44,21 @@ def test_the_input_is_left_alone() -> None:
     assert torch.equal(images, EVERY_BYTE)
 
 
-@pytest.mark.parametrize("deviation", [0.0, -0.5, math.nan])
+@pytest.mark.parametrize("deviation", [0.0, -0.5, math.nan, math.inf])
 def test_a_deviation_must_be_positive(deviation: float) -> None:
-    with pytest.raises(UserError, match="every deviation must be above 0"):
+    with pytest.raises(UserError, match="every deviation must be finite and above 0"):
         Normalize(deviation=(0.5, deviation, 0.5))
+
+
+@pytest.mark.parametrize("mean", [math.nan, math.inf])
+def test_a_mean_must_be_a_number(mean: float) -> None:
+    with pytest.raises(UserError, match="every mean must be finite"):
+        Normalize(mean=(0.5, mean, 0.5))
+
+
+def test_each_config_has_its_own_constants() -> None:
+    """They are kept from batch to batch."""
+    for normalize in (Normalize(), CIFAR, Normalize()):
+        black = normalize.apply(torch.zeros(1, 3, 1, 1, dtype=torch.uint8)).flatten().tolist()
+        expected = [-m / d for m, d in zip(normalize.mean, normalize.deviation, strict=True)]
+        assert black == pytest.approx(expected, abs=1e-6)

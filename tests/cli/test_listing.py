@@ -14,7 +14,7 @@ from cifarlab.recipe import Recipe
 from cifarlab.recipes import RECIPES
 from cifarlab.run import RunDescription
 
-HOSTILE = "evil\x1b[31m\x07\nname [bold]x[/bold] [/]"
+HOSTILE = "evil\x1b[31m\x07\nname [bold]x[/bold] [/] :smile:"
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -29,7 +29,7 @@ def write_run(folder: Path, recipe_name: str = "tiny", reason: str | None = None
     description = RunDescription(recipe_name, Recipe(PlainCnn()), open_digits().description, 7, "C")
     (folder / "recipe.json").write_text(json.dumps(to_json(description)))
     if reason is not None:
-        (folder / "result.json").write_text(json.dumps({"status": reason}))
+        (folder / "result.json").write_text(json.dumps({"status": "diverged", "reason": reason}))
 
 
 @pytest.mark.parametrize("what", ["models", "recipes", "reports", "data", "runs"])
@@ -91,7 +91,8 @@ def test_hostile_names_reach_the_terminal_as_plain_text(
     table = listed(capsys, "runs", "--folder", str(tmp_path))
     assert table.replace("\n", "").isprintable()
     assert table.count("\n") == 5
-    assert "name [bold]x[/bold] [/]" in table
+    assert table.count("name [bold]x[") == 2
+    assert "[/bold] [/] :smile:" in table
     (row,) = json.loads(listed(capsys, "runs", "--json", "--folder", str(tmp_path)))
     assert (row["name"], row["recipe"]) == (HOSTILE.replace("/", ""), HOSTILE)
 

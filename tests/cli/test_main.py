@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -14,14 +16,18 @@ from cifarlab import cli
 from cifarlab.cli import VERBS, main
 from cifarlab.errors import Diverged, Stopped, UserError
 
+OUT_OF_MEMORY = "out of memory; take fewer images or a smaller --recipe.batch-size"
 HEAVY = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "safetensors", "tensorboard"}
 
 
-def run_python(code: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_python(
+    code: str, *arguments: str, output: int | IO[str] = subprocess.PIPE, **variables: str
+) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
-        capture_output=True,
+        stdout=output,
+        stderr=subprocess.PIPE,
         text=True,
         env={**environment, **variables},
         check=False,
@@ -113,7 +119,13 @@ def test_wrong_use_is_said_in_one_line(
         (Diverged("not finite"), 1, "not finite"),
         (Stopped("stopped by SIGTERM; go on with --resume"), 130, "stopped by SIGTERM; go on with --resume"),
         (KeyboardInterrupt(), 130, "stopped"),
-        (MemoryError(), 1, "out of memory; take fewer images or a smaller --recipe.batch-size"),
+        (MemoryError(), 1, OUT_OF_MEMORY),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            1,
+            OUT_OF_MEMORY,
+        ),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), 1, OUT_OF_MEMORY),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
 )
@@ -133,13 +145,24 @@ def test_exit_codes(
     assert capsys.readouterr() == ("", f"cifarlab: {message}\n")
 
 
-def test_bugs_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bug", [ZeroDivisionError, RuntimeError], ids=lambda bug: bug.__name__)
+def test_bugs_are_not_hidden(monkeypatch: pytest.MonkeyPatch, bug: type[Exception]) -> None:
     def fail(arguments: list[str]) -> None:
-        raise ZeroDivisionError
+        raise bug
 
     monkeypatch.setattr(importlib.import_module("cifarlab.cli.listing"), "main", fail)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(bug):
         main(["list"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written_is_said() -> None:
+    code = "import sys; from cifarlab.cli import main; sys.exit(main())"
+    with open("/dev/full", "w") as full:
+        done = run_python(code, "--help", output=full)
+    assert done.returncode == 2
+    assert done.stderr.startswith("cifarlab: could not write the output: the disk is full; ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_arguments_default_to_the_process_s(

@@ -177,6 +177,7 @@ def test_every_recipe_has_help(capsys: pytest.CaptureFixture[str], name: str) ->
         (["demo", "--out", "x", "--protocols", "A"], "protocol A"),
         (["demo", "--out", "x", "--from", "absent"], "absent does not exist"),
         (["demo", "--out", "file"], "file exists already and is no run folder"),
+        (["demo", "--out", "file", "--data", "absent"], "file exists already and is no run folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -121,7 +121,7 @@ def _diverges(
     watch = Watch(patch)
     poison(patch, place, value, BAD_STEP)
     save_always(patch)
-    with pytest.raises(Diverged, match=r"diverged: epoch 2, step .* not finite") as error:
+    with pytest.raises(Diverged, match=rf"diverged: in step {BAD_STEP} .* not finite") as error:
         train(recipe, SOURCE, folder)
     assert "\n" not in str(error.value)
     good = watch.after[BAD_STEP - 2]
@@ -135,7 +135,7 @@ def _diverges(
     assert not (folder / run.WEIGHTS).exists()
 
     before = contents(folder)
-    with pytest.raises(UserError, match=r"diverged \(epoch 2, .*; change the recipe") as refusal:
+    with pytest.raises(UserError, match=rf"diverged \(in step {BAD_STEP} .*; change the recipe") as refusal:
         train(recipe, SOURCE, folder, resume=True)
     assert "\n" not in str(refusal.value)
     assert contents(folder) == before
@@ -144,7 +144,7 @@ def _diverges(
 class NoGuard:
     """What the loop would be without the guard."""
 
-    def before_step(self, loss: Tensor, network: torch.nn.Module) -> None:
+    def before_step(self, loss: Tensor, network: torch.nn.Module, number: int) -> None:
         """Nothing."""
 
     def look(self) -> None:
@@ -167,7 +167,7 @@ def test_without_the_guard_the_weights_are_lost(
 
 def test_the_bad_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, "loss", math.nan, BAD_STEP)
-    with pytest.raises(Diverged, match=f"epoch 2, step {BAD_STEP - 5}: "):
+    with pytest.raises(Diverged, match=f"in step {BAD_STEP} the loss"):
         train(small_recipe(), SOURCE, tmp_path / "run")
 
 
@@ -191,7 +191,7 @@ def test_a_bad_test_loss_ends_the_run(tmp_path: Path, monkeypatch: pytest.Monkey
         "logits_in_mode",
         lambda mode, network, data, *rest, **options: torch.full((len(data), 3), math.nan),
     )
-    with pytest.raises(Diverged, match="the test loss is not finite"):
+    with pytest.raises(Diverged, match="the logits of the test images are not finite"):
         train(small_recipe(epochs=1), SOURCE, tmp_path / "run")
     assert json.loads((tmp_path / "run" / run.RESULT).read_text())["status"] == "diverged"
 
@@ -203,7 +203,7 @@ def test_stopped_between_the_bad_step_and_the_next_look(
     monkeypatch.setattr(loop, "guard_for", lambda optimizer, device: FiniteGuard(optimizer, 50))
     poison(monkeypatch, "loss", math.nan, 2)
     stop_at(monkeypatch, 4)
-    with pytest.raises(Diverged, match=r"run diverged: epoch 1, step .* 1 steps ago"):
+    with pytest.raises(Diverged, match="run diverged: in step 2 the loss"):
         train(small_recipe(), SOURCE, tmp_path / "run")
     assert json.loads((tmp_path / "run" / run.RESULT).read_text())["status"] == "diverged"
 
@@ -223,7 +223,7 @@ def test_the_command_line(
     arguments = ["train", "demo", "--data=digits", f"--out={tmp_path / 'run'}", "--device=cpu"]
     assert cli.main(arguments) == 1
     complaint = capsys.readouterr().err
-    assert complaint.count("\n") == 1 and "diverged: epoch 1, step 2: the loss or a gradient" in complaint
+    assert complaint.count("\n") == 1 and "diverged: in step 2 the loss or a gradient" in complaint
     assert cli.main([*arguments, *again]) == 2
     complaint = capsys.readouterr().err
     assert complaint.count("\n") == 1

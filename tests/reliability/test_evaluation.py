@@ -153,6 +153,16 @@ def test_batch_sizes_as_published(part: str, batches: int) -> None:
     assert len(asked) == batches
 
 
+def test_rows_as_published_are_in_the_order_of_the_data() -> None:
+    """The batches are shuffled; where neither dropout nor BatchNorm sees them, the logits are the same."""
+    torch.manual_seed(2)
+    network = PlainCnn(widths=(4, 8, 8)).build(3, 8)
+    found = logits_in_mode(TrainingMode(4, 7), network, _data(), Normalize(), part="test", seed=0)
+    expected = logits_of(network, _data(), Normalize())
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert not torch.allclose(found, expected.flip(0), atol=1e-5)
+
+
 def test_evaluating_more_often_changes_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose validation set is evaluated three times an epoch ends with the same bits."""
     source = synthetic_source()

@@ -16,7 +16,10 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 from torch import Tensor
 
 from cifarlab import metrics, run
-from cifarlab.evaluate import verdict
+from cifarlab.evaluate import logits_of, verdict
+from cifarlab.job import divide
+from cifarlab.models import PlainCnn
+from cifarlab.optim import Sgd
 from cifarlab.statistics import accuracy_interval
 from cifarlab.train import train
 from support import CLASS_NAMES, small_recipe, synthetic_source
@@ -126,3 +129,17 @@ def test_a_run_tells_what_its_logits_say(tmp_path: Path) -> None:
     wrong = np.flatnonzero(truth != predicted)
     assert sorted(kept["mistakes"].tolist()) == wrong.tolist()[:24]
     assert torch.equal(kept["mistake_images"], synthetic_source().read_test().images[kept["mistakes"]])
+
+
+def test_training_figures_are_means_over_the_training_part(tmp_path: Path) -> None:
+    """A network that does not change has the same loss in every epoch, batches of unequal size or not."""
+    recipe = small_recipe(model=PlainCnn(widths=(4, 4, 8)), optimizer=Sgd(lr=0.0, momentum=0.0))
+    train(recipe, synthetic_source(), tmp_path / "run")
+    trained, network = run.load_network(tmp_path / "run")
+    description = run.read_description(tmp_path / "run")
+    learned, _ = divide(synthetic_source(), description, recipe.judging, torch.device("cpu"))
+    logits, labels = logits_of(network, learned, trained.normalize), learned.labels[learned.indices]
+    truth, predicted = labels.numpy(), logits.numpy().argmax(1)
+    for line in run.read_metrics(tmp_path / "run"):
+        assert line["train_loss"] == pytest.approx(log_loss(truth, _probabilities(logits)), rel=1e-6)
+        assert line["train_accuracy"] == accuracy_score(truth, predicted)

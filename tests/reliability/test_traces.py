@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cifarlab import train as loop
-from cifarlab.augment import HorizontalFlip, RandomCrop, Rotation, apply_all
+from cifarlab.augment import HorizontalFlip, RandomCrop, Rotation, apply_all, draw_epoch
 from cifarlab.data.batches import DeviceSplit
 from cifarlab.errors import Stopped
 from cifarlab.optim import Sgd
@@ -120,6 +120,37 @@ def test_order_and_draws_with_a_resume_at_every_batch(
     assert all(len(epoch) == len(set(epoch)) == IMAGES for epoch in epochs), "each image once"
     assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(epochs[2])
     assert epochs[0] != epochs[1] != epochs[2]
+    drawn = _by_epoch_and_image(whole)
+    images = sorted(epochs[0])
+    per_epoch = [[drawn[epoch, image] for image in images] for epoch in range(3)]
+    assert per_epoch[0] != per_epoch[1] != per_epoch[2], "new draws in every epoch"
+
+
+def test_a_draw_belongs_to_an_image(tmp_path: Path, trace: Trace) -> None:
+    """Row ``i`` of an epoch's draws is used for the training part's image ``i``, wherever it comes."""
+    train(_recipe(), SOURCE, tmp_path / "run", seed=3)
+    labels = SOURCE.read_train().labels
+    part = small_recipe().judging.holdout.divide(labels, 3)[0].tolist()
+    for epoch in range(3):
+        expected = [drawn.tolist() for drawn in draw_epoch(AUGMENT, IMAGES, 3, epoch)]
+        for ids, draws in trace[5 * epoch : 5 * epoch + 5]:
+            rows = [part.index(image) for image in ids]
+            assert draws == [[drawn[row] for row in rows] for drawn in expected]
+
+
+def test_every_step_has_random_numbers_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dropout draws from torch's global generator, which is seeded anew for every step."""
+    seeds: list[int] = []
+
+    def noted_augmentation(augmentations: Any, images: Tensor, draws: list[Tensor]) -> Tensor:
+        seeds.append(torch.initial_seed())
+        return images
+
+    monkeypatch.setattr(loop, "apply_all", noted_augmentation)
+    train(_recipe(), SOURCE, tmp_path / "a")
+    train(_recipe(), SOURCE, tmp_path / "b")
+    assert len(set(seeds[:15])) == 15
+    assert seeds[:15] == seeds[15:]
 
 
 def test_an_order_from_the_global_state_is_noticed(

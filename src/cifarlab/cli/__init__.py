@@ -1,5 +1,6 @@
 """The command line: one module per verb, loaded when it is used, so that ``--help`` is quick."""
 
+import contextlib
 import importlib
 import io
 import os
@@ -33,9 +34,10 @@ VERBS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong use or input, 130 stopped."""
     for stream in (sys.stdout, sys.stderr):
+        # A terminal without Unicode gets question marks, not an error.
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal without Unicode gets question marks, not an error.
-            stream.reconfigure(errors="replace")
+            with contextlib.suppress(OSError):
+                stream.reconfigure(errors="replace")
     try:
         try:
             _run(sys.argv[1:] if arguments is None else arguments)
