@@ -25,7 +25,7 @@ def record(folder: Path, data: str) -> dict[str, Any]:
     for mode in ("evaluation", "as-published"):
         modes[mode] = {}
         for part in get_args(Part):
-            figures = judge(folder, data=data, part=part, mode=mode)  # type: ignore[arg-type]
+            figures = judge(folder, data=data, part=part, mode=mode)
             modes[mode][part] = {
                 "accuracy": figures["accuracy"],
                 "interval": figures["interval"],

@@ -1,16 +1,19 @@
 """``cifarlab train``: its flags in any order, the recipe's settings, and one small run from end to end."""
 
+import importlib
 import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from cifarlab.augment import RandomCrop, Rotation
 from cifarlab.cli import main
 from cifarlab.cli import train as command
 from cifarlab.data.holdout import Counts
+from cifarlab.errors import UserError
 from cifarlab.optim import Adam
 from cifarlab.recipe import EvaluationMode, Recipe
 from cifarlab.recipes import RECIPES
@@ -198,6 +201,27 @@ def test_wrong_use_is_said_in_one_line_and_leaves_nothing(
     assert complaint.count("\n") == 1
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} - {"x", "x/.lock"}
     assert left == {"file"}
+
+
+@pytest.mark.parametrize("given", ["pictures", "digits"])
+def test_data_can_be_opened_again_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """`cifarlab evaluate` may be called in another folder than `cifarlab train` was."""
+    for i in range(8):
+        path = tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (i, i, i)).save(path)
+    noted: dict[str, Any] = {}
+
+    def note(*arguments: Any, **options: Any) -> None:
+        noted.update(options)
+        raise UserError("nothing is trained here")
+
+    monkeypatch.setattr(importlib.import_module("cifarlab.train"), "train", note)
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "demo", "--data", given]) == 2
+    assert noted["data_argument"] == (str(tmp_path / "pictures") if given == "pictures" else "digits")
 
 
 def test_a_run_from_end_to_end(
