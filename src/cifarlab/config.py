@@ -144,7 +144,7 @@ def differences(before: Any, after: Any, where: str = "") -> list[str]:
     """The leaves in which two JSON values differ, as lines like ``optimizer.lr: 0.1 -> 0.5``."""
     if isinstance(before, dict) and isinstance(after, dict):
         if before.get("type") != after.get("type"):
-            return differences(before.get("type"), after.get("type"), f"{where}.type")
+            return differences(before.get("type"), after.get("type"), f"{where}.type" if where else "type")
         lines = []
         for name in sorted({*before, *after}):
             path = f"{where}.{name}" if where else name
