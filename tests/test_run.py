@@ -2,42 +2,26 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from cifarlab import run
-from cifarlab.augment import RandomCrop
-from cifarlab.checkpoint import encode
 from cifarlab.config import to_json
 from cifarlab.data.batches import whole
 from cifarlab.data.digits import open_digits
 from cifarlab.data.split import Source
 from cifarlab.errors import UserError
 from cifarlab.evaluate import logits_of
-from cifarlab.models import PlainCnn
-from cifarlab.optim import Adam
 from cifarlab.recipe import Recipe
 from cifarlab.runtime import NUMERICS_VERSION
-from cifarlab.schedules import MultiStep
 from cifarlab.statistics import accuracy_interval
 from cifarlab.train import train
+from run_samples import RECIPE, train_tiny
 
-RECIPE = Recipe(
-    model=PlainCnn(widths=(4, 4, 8), batch_norm=True, dropout=(0.0, 0.1, 0.1)),
-    augment=(RandomCrop(padding=2),),
-    optimizer=Adam(lr=0.01),
-    schedule=MultiStep(milestones=(1,), factor_per_step=1000.0),
-    epochs=2,
-    batch_size=5,
-    train_images=100,
-)
-"""The second epoch ruins what the first has learned, so that the best weights are not the last."""
 CPU = torch.device("cpu")
 
 
@@ -49,9 +33,7 @@ def source() -> Source:
 @pytest.fixture(scope="module")
 def trained(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; tests that change something work on a copy."""
-    folder = tmp_path_factory.mktemp("run") / "finished"
-    train(RECIPE, source, folder, recipe_name="tiny", seed=3, device="cpu", protocols="B,C")
-    return folder
+    return train_tiny(source, tmp_path_factory.mktemp("run") / "finished")
 
 
 @pytest.fixture
@@ -157,13 +139,6 @@ def test_the_description_comes_back(trained: Path, source: Source) -> None:
     assert (found.numerics, found.schema) == (NUMERICS_VERSION, 1)
 
 
-def test_a_line_that_a_crash_cut_short_is_left_out(copied: Path) -> None:
-    whole_lines = run.read_metrics(copied)
-    with (copied / "metrics.jsonl").open("a") as file:
-        file.write('{"epoch": 3, "st')
-    assert run.read_metrics(copied) == whole_lines
-
-
 def test_metrics_are_written_and_added_to(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text("{}")
     run.write_metrics(tmp_path, [{"epoch": 1}])
@@ -196,108 +171,6 @@ def test_a_run_that_cannot_begin_leaves_nothing_behind(source: Source, tmp_path:
         train(Recipe(RECIPE.model, train_images=15), source, folder, device="cpu")
     run.refuse_existing(folder)
     assert not (folder / "recipe.json").exists()
-
-
-def set_field(name: str, value: Any) -> Callable[[Path], object]:
-    def change(path: Path) -> None:
-        document = json.loads(path.read_text())
-        document[name] = value
-        path.write_text(json.dumps(document))
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("name", "damage", "message"),
-    [
-        ("recipe.json", lambda path: path.write_text("{"), "is damaged: it is not JSON"),
-        ("recipe.json", lambda path: path.write_text("[]"), "has schema None; this cifarlab reads schema 1"),
-        ("recipe.json", set_field("schema", 2), "has schema 2; this cifarlab reads schema 1"),
-        ("recipe.json", set_field("schema", "\x1b\n"), "has schema"),
-        ("recipe.json", set_field("sed", 1), "sed: no such field; did you mean seed?"),
-        ("recipe.json", set_field("recipe", {"type": "Recipe"}), "recipe.model: this field is missing"),
-        ("recipe.json", lambda path: path.unlink(), "is not a run folder (it has no recipe.json)"),
-    ],
-)
-def test_a_damaged_description_is_said_in_one_line(
-    copied: Path, name: str, damage: Callable[[Path], object], message: str
-) -> None:
-    damage(copied / name)
-    with pytest.raises(UserError) as caught:
-        run.read_description(copied)
-    assert message in str(caught.value)
-    assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda path: path.unlink(), "has not finished; finish it with train"),
-        (lambda path: path.write_text("{"), "is damaged"),
-        (lambda path: path.write_text("{}"), "is damaged: it does not say how the run ended"),
-        (lambda path: path.write_text("[]"), ""),
-        (lambda path: path.write_text('"finished"'), ""),
-        (lambda path: run.mark_diverged(path.parent, "epoch 1:\nboom"), "diverged: epoch 1:\ufffdboom"),
-    ],
-    ids=["missing", "cut short", "empty object", "a list", "a text", "diverged"],
-)
-def test_a_result_that_is_none_is_said_in_one_line(
-    copied: Path, damage: Callable[[Path], object], message: str
-) -> None:
-    damage(copied / "result.json")
-    with pytest.raises(UserError) as caught:
-        run.read_result(copied)
-    assert message in str(caught.value)
-    assert str(caught.value).isprintable()
-
-
-def without_a_tensor(path: Path) -> None:
-    weights = load_file(path)
-    weights.popitem()
-    _, rest = run.read_weights(path.parent)[:2]
-    rest.popitem()
-    network = run.read_weights(path.parent)[0]
-    path.write_bytes(encode(rest, {"network": to_json(network)}))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda path: path.unlink(), "has no weights yet; finish it with train"),
-        (lambda path: path.write_bytes(b""), "is damaged, or not a file of cifarlab"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "is damaged, or not a file of cifarlab"),
-        (lambda path: path.write_bytes(b"\xff" * 100), "is damaged, or not a file of cifarlab"),
-        (lambda path: save_file({"x": torch.zeros(1)}, path), "is damaged, or not a file of cifarlab"),
-        (lambda path: path.write_bytes(encode({}, {})), "TrainedNetwork: expected an object, found None"),
-        (lambda path: path.write_bytes(encode({}, {"network": {}})), "this field is missing"),
-        (without_a_tensor, "do not fit this network"),
-    ],
-    ids=[
-        "missing",
-        "empty",
-        "cut short",
-        "noise",
-        "another's file",
-        "no network",
-        "half a network",
-        "a tensor less",
-    ],
-)
-def test_damaged_weights_are_said_in_one_line(
-    copied: Path, damage: Callable[[Path], object], message: str
-) -> None:
-    damage(copied / "model.safetensors")
-    with pytest.raises(UserError) as caught:
-        run.load_network(copied)
-    assert message in str(caught.value)
-    assert str(caught.value).isprintable()
-
-
-def test_a_missing_run_is_answered_with_the_nearest(trained: Path) -> None:
-    with pytest.raises(UserError, match=r"finishd does not exist; did you mean finished\?"):
-        run.require_run(trained.parent / "finishd")
-    with pytest.raises(UserError, match=r"is not a run folder \(it has no recipe.json\)"):
-        run.require_run(trained.parent)
 
 
 def test_runs_are_listed_by_name(trained: Path, tmp_path: Path) -> None:
