@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from cifarlab.data.pictures import Preparation
@@ -77,9 +76,3 @@ def source_of(name: str, train: Split, test: Split, test_set: str, preparation: 
         preparation=preparation,
     )
     return Source(description, lambda: train, lambda: test)
-
-
-def class_counts(labels: Tensor, classes: int) -> list[int]:
-    """Images per class: ``classes`` integers for int64 labels ``[N]``."""
-    counts: list[int] = torch.bincount(labels, minlength=classes).tolist()
-    return counts
