@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 HALVED = [f"{half}/{kind}/{n}.png" for half in ("train", "test") for kind in ("cat", "dog") for n in range(3)]
 FLAT = [f"{kind}/{n:02}.png" for kind in ("cat", "dog") for n in range(12)]
@@ -48,3 +50,9 @@ def entry(cache: Path) -> Path:
     """The only entry of the cache."""
     (folder,) = (path for path in (cache / "pictures").iterdir() if path.is_dir())
     return folder
+
+
+def class_counts(labels: Tensor, classes: int) -> list[int]:
+    """Images per class: ``classes`` integers for int64 labels ``[N]``."""
+    counts: list[int] = torch.bincount(labels, minlength=classes).tolist()
+    return counts

@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from cifarlab.data.digits import open_digits
-from cifarlab.data.split import class_counts
+from data_samples import class_counts
 
 
 def test_both_halves_are_what_the_description_says() -> None:

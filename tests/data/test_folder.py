@@ -18,8 +18,8 @@ from PIL import Image
 
 from cifarlab.data.folder import arrange, open_pictures
 from cifarlab.data.pictures import Preparation
-from cifarlab.data.split import Source, class_counts
-from data_samples import FLAT, HALVED, pack_pictures, picture, write_pictures
+from cifarlab.data.split import Source
+from data_samples import FLAT, HALVED, class_counts, pack_pictures, picture, write_pictures
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cifarlab.data.holdout import Counts, Fraction, per_class_subset
-from cifarlab.data.split import class_counts
 from cifarlab.errors import UserError
+from data_samples import class_counts
 
 SIZES = (1_560, 3_120, 6_250, 12_500, 25_000, 50_000)
 
