@@ -1,4 +1,4 @@
-"""The three ways in which a command ends early, and their exit codes."""
+"""The four ways in which a command ends early, and their exit codes."""
 
 import difflib
 import errno
@@ -15,6 +15,13 @@ class UserError(Exception):
 
 class Diverged(Exception):
     """Training met a value that is not finite and stopped before it reached the weights; exit code 1."""
+
+
+class Unavailable(Exception):
+    """Something outside failed: a host, another process. One line says how to go on; exit code 1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class Stopped(Exception):

@@ -25,6 +25,8 @@ class Job:
     forward: Any
     """``network``, compiled where the recipe asks for it."""
     optimizer: torch.optim.Optimizer
+    class_weights: Tensor | None
+    """float32 ``[K]`` where the recipe's loss weights the classes."""
     training: DeviceSplit
     validation: DeviceSplit
     watched_test: DeviceSplit | None
@@ -61,12 +63,14 @@ def prepare(
     network = placed(build_network(description, first_weights), device)
     training, validation = divide(source, description, judging, device)
     watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
+    labels = training.labels[training.indices]
     return Job(
         description=description,
         judging=judging,
         network=network,
         forward=torch.compile(network) if recipe.compile else network,
         optimizer=recipe.optimizer.build(network.parameters()),
+        class_weights=recipe.loss.weights(labels, len(description.data.class_names)),
         training=training,
         validation=validation,
         watched_test=whole(source.read_test(), device) if watches_test else None,

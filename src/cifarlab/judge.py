@@ -40,7 +40,7 @@ def judge(
     data_argument = data or result.get("data_argument")
     if not data_argument:
         raise UserError(f"{printable(folder)} does not say what opens its data; name them with --data")
-    source = open_source(data_argument)
+    source = open_source(data_argument, description.data.preparation)
     _check_data(source, description, folder, own=data is None or part != "test")
     images = _images(source, description, part, place)
     logits = logits_in_mode(

@@ -133,7 +133,7 @@ def _train_epoch(
         images = apply_all(recipe.augment, images, [drawn[positions] for drawn in draws])
         with autocast(device, recipe.precision):
             logits = job.forward(recipe.normalize.apply(images))
-        loss = recipe.loss.mean(logits, labels)
+        loss = recipe.loss.mean(logits, labels, job.class_weights)
         loss.backward()
         done = epoch * job.steps + step + 1
         guard.before_step(loss, job.network, done)

@@ -8,10 +8,24 @@ import sys
 from dataclasses import dataclass
 
 import cifarlab
-from cifarlab.errors import Diverged, Stopped, UserError, from_os_error, nearest, printable
+from cifarlab.errors import (
+    Diverged,
+    Stopped,
+    Unavailable,
+    UserError,
+    from_os_error,
+    nearest,
+    printable,
+)
 
 DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
-EXIT_CODES = {UserError: WRONG_USE, Diverged: FAILED, Stopped: STOPPED, KeyboardInterrupt: STOPPED}
+EXIT_CODES = {
+    UserError: WRONG_USE,
+    Diverged: FAILED,
+    Unavailable: FAILED,
+    Stopped: STOPPED,
+    KeyboardInterrupt: STOPPED,
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,7 @@ VERBS = {
     "train": Verb("train", "RECIPE [options]", "train a recipe into a run folder, or go on with one"),
     "evaluate": Verb("evaluate", "RUN [options]", "accuracy, per class, confusion matrix, calibration"),
     "predict": Verb("predict", "--run RUN IMAGE…", "classify pictures with a trained network"),
+    "data": Verb("data", "fetch|verify|audit", "get data sets, check them, find their flaws"),
     "list": Verb("listing", "models|recipes|reports|data|runs", "what there is"),
 }
 
@@ -43,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             _run(sys.argv[1:] if arguments is None else arguments)
         finally:
             sys.stdout.flush()
-    except (UserError, Diverged, Stopped, KeyboardInterrupt) as error:
+    except (UserError, Diverged, Unavailable, Stopped, KeyboardInterrupt) as error:
         return _failed(EXIT_CODES[type(error)], str(error) or "stopped")
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,10 +12,8 @@ from cifarlab.cli.parsing import parse
 from cifarlab.errors import UserError, printable
 
 if TYPE_CHECKING:
+    from cifarlab.data.pictures import Preparation
     from cifarlab.recipe import Recipe
-
-
-_FLAGS_WITH_A_VALUE = {"--data", "--out", "--from", "--seed", "--protocols", "--device"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,10 @@ class Options:
 
     data: str | None = None
     """digits, or a folder or archive of pictures with one sub-folder per class (default: the recipe's)."""
+    image_size: int | None = None
+    """Height and width to which pictures of your own are brought (default: 32)."""
+    fit: Literal["crop", "stretch"] | None = None
+    """How they become square: crop the middle (default), or stretch."""
     out: Path | None = None
     """The run folder (default: runs/RECIPE-seedN)."""
     resume: bool = False
@@ -68,7 +70,7 @@ def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, c
     out = options.out or Path("runs") / f"{name}-seed{options.seed}"
     if not options.resume:
         refuse_existing(out)
-    source = open_source(data)
+    source = open_source(data, _preparation(options))
     known = {name for name, _ in NAMES}
     with display_for(recipe.epochs) as display:
         result = train(
@@ -92,11 +94,30 @@ def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, c
     print(f"report: {printable(page)}")
 
 
+def _preparation(options: Options) -> "Preparation | None":
+    """How pictures are prepared, where the user has a say in it."""
+    from cifarlab.data.pictures import Preparation
+
+    given = {"size": options.image_size, "fit": options.fit}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return Preparation(**chosen) if chosen else None
+
+
 def _place_of_recipe(arguments: list[str], recipes: Container[str]) -> int | None:
     """Where the recipe's name stands: usually first, but flags and their values may stand before it."""
-    values = {i + 1 for i, word in enumerate(arguments) if word in _FLAGS_WITH_A_VALUE}
+    values = {i + 1 for i, word in enumerate(arguments) if word in _flags_with_a_value()}
     words = [i for i, word in enumerate(arguments) if not word.startswith("-") and i not in values]
     return next((i for i in words if arguments[i] in recipes), words[0] if words else None)
+
+
+def _flags_with_a_value() -> set[str]:
+    """Those of ``Options`` that are followed by a word of their own."""
+    names = (
+        "from" if each.name == "start_from" else each.name
+        for each in fields(Options)
+        if each.type is not bool
+    )
+    return {f"--{name.replace('_', '-')}" for name in names}
 
 
 def _parse(name: str, recipe: "Recipe", arguments: list[str]) -> tuple[Options, "Recipe"]:

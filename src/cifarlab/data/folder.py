@@ -4,6 +4,7 @@ Either the class folders are at the top, or folders named ``train`` and ``test``
 folders in each. One folder may wrap it all, as archives often have it.
 """
 
+import dataclasses
 import difflib
 import functools
 import hashlib
@@ -61,17 +62,28 @@ def open_pictures(path: Path, preparation: Preparation = Preparation()) -> Sourc
             raise UserError(f"{printable(path)} is neither a folder nor a tar archive")
     name = printable(path.resolve().name)
     prepare = functools.partial(_prepare, path, preparation, name)
-    return open_cached(name, preparation, functools.partial(_identity, path), prepare)
+    source = open_cached(name, preparation, functools.partial(_identity, path), prepare)
+    return dataclasses.replace(source, read_names=functools.partial(_image_names, path, name))
 
 
 def _identity(path: Path) -> str:
     return _folder_identity(path) if path.is_dir() else sha256_of(path)
 
 
+def _layout(path: Path, name: str) -> Layout:
+    listing = _list_folder(path) if path.is_dir() else list_archive(path, is_ignored)
+    return arrange(*listing, name)
+
+
+def _image_names(path: Path, name: str) -> tuple[list[str], list[str]]:
+    """The path inside the data set of every image of both halves."""
+    layout = _layout(path, name)
+    return [file for file, _ in layout.train], [file for file, _ in layout.test]
+
+
 def _prepare(path: Path, preparation: Preparation, name: str) -> Prepared:
     """Read and decode every picture, after all that can be checked without that."""
-    listing = _list_folder(path) if path.is_dir() else list_archive(path, is_ignored)
-    layout = arrange(*listing, name)
+    layout = _layout(path, name)
     pictures = len(layout.train) + len(layout.test)
     if pictures > _most_pictures(preparation):
         gigabytes = pictures * 3 * preparation.size**2 / 1e9

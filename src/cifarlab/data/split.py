@@ -1,7 +1,7 @@
 """Labeled images in memory, and the source that they come from."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -60,6 +60,16 @@ class Source:
     description: DataDescription
     read_train: Callable[[], Split]
     read_test: Callable[[], Split]
+    read_names: Callable[[], tuple[Sequence[str], Sequence[str]]] | None = None
+    """Reads what the user would call each image of both halves: its file, where it has one of its own."""
+
+    def image_names(self) -> tuple[Sequence[str], Sequence[str]]:
+        """A name for every image of the training and of the test set, in their order."""
+        if self.read_names is not None:
+            return self.read_names()
+        counts = {"train": self.description.train_images, "test": self.description.test_images}
+        train, test = ([f"{half}[{place}]" for place in range(n)] for half, n in counts.items())
+        return train, test
 
 
 def source_of(name: str, train: Split, test: Split, test_set: str, preparation: Preparation) -> Source:
