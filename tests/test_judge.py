@@ -151,7 +151,7 @@ def test_data_of_other_classes_are_refused(trained: Path, tmp_path: Path) -> Non
 def test_data_of_another_size_are_refused(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Split(torch.zeros(20, 3, 16, 16, dtype=torch.uint8), torch.arange(20) % 10, tuple("0123456789"))
     source: Source = source_of("small", small, small, "given", Preparation(16))
-    monkeypatch.setattr(judging, "open_source", lambda name: source)
+    monkeypatch.setattr(judging, "open_source", lambda name, preparation=None: source)
     with pytest.raises(UserError, match=r"small has other image size than .*: 16, not 32"):
         judge(trained, data="small", device="cpu")
 
@@ -169,7 +169,7 @@ def test_changed_data_are_refused(
     changed = source_of(
         "digits", source.read_train(), source.read_test(), description.test_set, description.preparation
     )
-    monkeypatch.setattr(judging, "open_source", lambda name: changed)
+    monkeypatch.setattr(judging, "open_source", lambda name, preparation=None: changed)
     with pytest.raises(UserError, match=r"digits is not what .* was trained on, or has changed since"):
         judge(trained, part=part, device="cpu")
 
