@@ -1,4 +1,4 @@
-"""The four ways in which a command ends early, and their exit codes."""
+"""The ways in which a command ends early, and their exit codes."""
 
 import difflib
 import errno
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Wrong use or wrong input. The message is one printable line that says what to do; exit code 2."""
+    """Wrong use or wrong input. The message is one printable line that says what to do."""
+
+    exit_code = 2
 
     def __init__(self, message: str) -> None:
         # Names of files, classes and flags stand in messages, and any of them may be hostile.
@@ -14,18 +16,36 @@ class UserError(Exception):
 
 
 class Diverged(Exception):
-    """Training met a value that is not finite and stopped before it reached the weights; exit code 1."""
+    """Training met a value that is not finite and stopped before it reached the weights."""
+
+    exit_code = 1
 
 
 class Unavailable(Exception):
-    """Something outside failed: a host, another process. One line says how to go on; exit code 1."""
+    """Something outside failed: a host, another process. The message is one line that says how to go on."""
+
+    exit_code = 1
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
 
 class Stopped(Exception):
-    """The user (Ctrl-C) or the system (SIGTERM) asked for an end; the run can be resumed; exit code 130."""
+    """The user (Ctrl-C) or the system (SIGTERM) asked for an end; the run can be resumed."""
+
+    exit_code = 130
+
+
+class SaidElsewhere(Exception):
+    """Another process of the same run tells the user why it ends; there is nothing to add."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__()
+        self.exit_code = exit_code
+
+
+EXPECTED = (UserError, Diverged, Unavailable, Stopped)
+"""What has a message for the user."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cifarlab import metrics
 from cifarlab.augment import Normalize
 from cifarlab.data.batches import DeviceSplit, epoch_order
+from cifarlab.distributed import ALONE, Group
 from cifarlab.models.modes import inference_mode
 from cifarlab.recipe import EvaluationMode, Mode, TrainingMode
 from cifarlab.runtime import Precision, autocast, own_randomness, reseed
@@ -29,17 +30,21 @@ def logits_of(
     batch_size: int = 500,
     precision: Precision = "auto",
     check_stop: Callable[[], None] = never_stop,
+    group: Group = ALONE,
 ) -> Tensor:
-    """Logits, float32 ``[N, K]`` on the CPU, in the order of ``data``; the network is left as it was."""
+    """Logits, float32 ``[N, K]`` on the CPU, in the order of ``data``; the network is left as it was.
+
+    The processes of ``group`` divide the images among them, each image to one, and all get all logits.
+    """
     device = data.images.device
     rows = []
     with inference_mode(network):
-        for positions in torch.arange(len(data), device=device).split(batch_size):
+        for positions in group.positions_of(len(data)).to(device).split(batch_size):
             check_stop()
             images, _ = data.batch(positions)
             with autocast(device, precision):
                 rows.append(network(normalize.apply(images)).float())
-    return torch.cat(rows).cpu()
+    return group.gathered(torch.cat(rows), len(data)).cpu()
 
 
 def training_mode_logits(
@@ -55,7 +60,8 @@ def training_mode_logits(
     """Logits as report 003 computed them: dropout on, BatchNorm by the statistics of shuffled batches.
 
     Works on a copy, since a forward pass in training mode moves BatchNorm's running statistics. Returns
-    float32 ``[N, K]`` on the CPU, in the order of ``data``.
+    float32 ``[N, K]`` on the CPU, in the order of ``data``. Several processes do not divide it: each computes
+    all of it, since the batches must be the published ones.
     """
     device = data.images.device
     network = copy.deepcopy(network).train()
@@ -81,12 +87,19 @@ def logits_in_mode(
     seed: int,
     precision: Precision = "auto",
     check_stop: Callable[[], None] = never_stop,
+    group: Group = ALONE,
 ) -> Tensor:
     """Logits in the evaluation mode that a recipe asks for; ``part`` is train, validation or test."""
     match mode:
         case EvaluationMode(batch_size):
             return logits_of(
-                network, data, normalize, batch_size=batch_size, precision=precision, check_stop=check_stop
+                network,
+                data,
+                normalize,
+                batch_size=batch_size,
+                precision=precision,
+                check_stop=check_stop,
+                group=group,
             )
         case TrainingMode(batch_size, validation_batch_size):
             return training_mode_logits(

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -26,19 +26,34 @@ def finish(
 ) -> dict[str, Any]:
     """Open the test set, judge the last and the best epoch's weights, and write the run's results.
 
-    ``result.json`` is written last: where it is, the run is complete. A crash before loses nothing, since
-    the resume state still holds both sets of weights. Leaves the best weights in the network. ``record``
-    holds what is kept of how the run was started.
+    Leaves the best weights in the network. ``record`` holds what is kept of how the run was started. Of
+    several processes, all evaluate and the first writes.
     """
-    description, network = job.description, job.network
-    device = job.training.images.device
     split = source.read_test()
-    test = whole(split, device)
+    test = whole(split, job.training.images.device)
     last_logits = _logits(job, test, interrupts)
-    network.load_state_dict(progress.best_weights)
+    job.network.load_state_dict(progress.best_weights)
     logits = _logits(job, test, interrupts)
     if not bool(logits.isfinite().all() & last_logits.isfinite().all()):
         raise Diverged("the logits of the test images are not finite")
+    written = job.group.from_first(lambda: _write(job, progress, split, logits, last_logits, out, record))
+    return cast(dict[str, Any], written)
+
+
+def _write(
+    job: Job,
+    progress: Progress,
+    split: Split,
+    logits: Tensor,
+    last_logits: Tensor,
+    out: Path,
+    record: dict[str, str],
+) -> dict[str, Any]:
+    """Write everything, ``result.json`` last: where it is, the run is complete.
+
+    A crash before loses nothing, since the resume state still holds both sets of weights.
+    """
+    description, network, device = job.description, job.network, job.training.images.device
     figures = verdict(logits, split.labels, split.class_names)
     parameters, flops = count_parameters(network), forward_flops(network, description.data.image_size)
     best, last = progress.history[progress.best_epoch - 1], progress.history[-1]
@@ -73,6 +88,7 @@ def finish(
         "select_by": job.judging.select_by,
         "evaluation_mode": to_json(job.judging.mode),
         "device": str(device),
+        "processes": {"count": job.group.size, "batch_statistics": job.group.batch_statistics},
         "precision": effective_precision(description.recipe.precision, device),
         "versions": versions(),
         "hardware": hardware(device),
@@ -96,6 +112,7 @@ def _logits(job: Job, test: DeviceSplit, interrupts: Interrupts) -> Tensor:
         seed=job.description.seed,
         precision=recipe.precision,
         check_stop=interrupts.check,
+        group=job.group,
     )
 
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import Diverged
 
 DEFERRED_INTERVAL = 50
@@ -20,9 +21,11 @@ class FiniteGuard:
     Args:
         optimizer: a fused one.
         interval: steps between two looks; 1 looks before every step.
+        group: the processes that take each step together; a bad loss in one of them counts in all.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, interval: int) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, interval: int, group: Group = ALONE) -> None:
+        self._group = group
         self._optimizer = optimizer
         self._interval = interval
         self._steps = 0
@@ -39,7 +42,7 @@ class FiniteGuard:
         bad = ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
         if self._first_bad is None:
             self._first_bad = torch.full_like(norm, math.inf)
-        here = torch.where(bad, float(number), math.inf)
+        here = self._group.smallest(torch.where(bad, float(number), math.inf))
         self._first_bad = torch.minimum(self._first_bad, here)
         self._optimizer.found_inf = torch.isfinite(self._first_bad).float()  # type: ignore[attr-defined]
         self._steps += 1
@@ -55,6 +58,6 @@ class FiniteGuard:
             )
 
 
-def guard_for(optimizer: torch.optim.Optimizer, device: torch.device) -> FiniteGuard:
+def guard_for(optimizer: torch.optim.Optimizer, device: torch.device, group: Group = ALONE) -> FiniteGuard:
     """A guard that looks at every step on the CPU, now and then elsewhere."""
-    return FiniteGuard(optimizer, 1 if device.type == "cpu" else DEFERRED_INTERVAL)
+    return FiniteGuard(optimizer, 1 if device.type == "cpu" else DEFERRED_INTERVAL, group)

@@ -5,6 +5,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -13,18 +14,23 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """While entered, the first SIGINT or SIGTERM is noted, so that work can be saved before the end.
 
-    A second signal ends the process at once in the usual way. Outside the main thread, where Python
-    delivers no signals, it does nothing.
+    A second signal ends the process at once in the usual way, unless the process is one of several: torchrun
+    hands a signal on that the terminal has sent already. Outside the main thread, where Python delivers no
+    signals, it does nothing.
+
+    Args:
+        group: the processes that stop together, wherever the signal arrived.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, group: Group = ALONE) -> None:
+        self._group = group
         self._received: int | None = None
         self._previous: dict[int, Any] = {}
 
     def check(self) -> None:
-        """Raise Stopped if a signal has arrived."""
-        if self._received is not None:
-            raise Stopped(f"stopped by {signal.Signals(self._received).name}")
+        """Raise Stopped if a signal has arrived; all processes of the group must ask."""
+        if self._group.any(self._received is not None):
+            raise Stopped(f"stopped by {signal.Signals(self._received or signal.SIGTERM).name}")
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -38,7 +44,8 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._received = number
-        self._restore()
+        if self._group.size == 1:
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

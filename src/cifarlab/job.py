@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cifarlab.data.batches import DeviceSplit, on_device, whole
 from cifarlab.data.holdout import per_class_subset
 from cifarlab.data.split import Source
+from cifarlab.distributed import ALONE, Group
 from cifarlab.recipe import Judging
 from cifarlab.run import RunDescription, load_weights, trained_network
 from cifarlab.runtime import reseed
@@ -21,9 +22,11 @@ class Job:
 
     description: RunDescription
     judging: Judging
+    group: Group
     network: nn.Module
     forward: Any
-    """``network``, compiled where the recipe asks for it."""
+    """``network``, compiled where the recipe asks for it, its gradients shared where there are several
+    processes."""
     optimizer: torch.optim.Optimizer
     class_weights: Tensor | None
     """float32 ``[K]`` where the recipe's loss weights the classes."""
@@ -49,6 +52,7 @@ def prepare(
     source: Source,
     first_weights: dict[str, Tensor] | None,
     device: torch.device,
+    group: Group = ALONE,
 ) -> Job:
     """Build everything that ``description`` asks for.
 
@@ -60,15 +64,16 @@ def prepare(
         UserError: the data do not fit the recipe, or the weights the network.
     """
     recipe = description.recipe
-    network = placed(build_network(description, first_weights), device)
+    network = group.with_statistics(placed(build_network(description, first_weights), device), device)
     training, validation = divide(source, description, judging, device)
     watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
     labels = training.labels[training.indices]
     return Job(
         description=description,
         judging=judging,
+        group=group,
         network=network,
-        forward=torch.compile(network) if recipe.compile else network,
+        forward=group.shared(torch.compile(network) if recipe.compile else network, device),
         optimizer=recipe.optimizer.build(network.parameters()),
         class_weights=recipe.loss.weights(labels, len(description.data.class_names)),
         training=training,

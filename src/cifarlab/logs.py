@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from torch import Tensor
 
+from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import UserError, printable
 
 REFRESH_SECONDS = 0.25
@@ -51,8 +52,10 @@ class Display(Protocol):
         return
 
 
-def display_for(epochs: int) -> Display:
-    """The live view where standard output is a terminal, otherwise plain lines."""
+def display_for(epochs: int, group: Group = ALONE) -> Display:
+    """The live view where standard output is a terminal, otherwise plain lines; the first process's."""
+    if not group.is_first:
+        return Silence()
     return LiveDisplay(epochs) if sys.stdout.isatty() else PlainDisplay(epochs)
 
 

@@ -16,7 +16,8 @@ class Progress:
     """Counters, sums and the best weights so far. Random states are not needed: see ``runtime``."""
 
     totals: Tensor
-    """float64 ``[2]`` on the device: summed loss and correct images of the current epoch so far."""
+    """float64 ``[2]`` on the device: summed loss and correct images of the current epoch so far, as far as
+    this process has seen them."""
     epoch: int = 0
     """Finished epochs."""
     step: int = 0
@@ -31,10 +32,9 @@ class Progress:
     best_score: float | None = None
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def count(self, loss: Tensor, logits: Tensor, labels: Tensor, seconds: float) -> None:
-        """Add one step: its mean loss, logits ``[B, K]``, int64 labels ``[B]``, and how long it took."""
-        correct = (logits.detach().argmax(1) == labels).sum()
-        self.totals += torch.stack((loss.detach() * len(labels), correct)).to(self.totals.dtype)
+    def count(self, loss: Tensor, correct: Tensor, seconds: float) -> None:
+        """Add one step: its summed loss and correct images (scalars), and how long it took."""
+        self.totals += torch.stack((loss, correct)).to(self.totals.dtype)
         self.step += 1
         self.training_seconds += seconds
         self.seconds += seconds

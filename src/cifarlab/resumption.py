@@ -1,6 +1,7 @@
 """Claiming a run folder, and going on with what is in it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cifarlab import run
-from cifarlab.checkpoint import load_state, remove_states, save_state
+from cifarlab.checkpoint import State, decode, encode, load_state, remove_states, save_state
 from cifarlab.config import differences, to_json
+from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import UserError
 from cifarlab.files import read_json, remove_leftovers, write_json
 from cifarlab.logs import Display
@@ -64,11 +66,38 @@ def claim(
     return ending
 
 
-def latest(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, display: Display) -> Progress:
+def latest(
+    folder: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    display: Display,
+    group: Group = ALONE,
+) -> Progress:
     """The progress to go on from: the newest undamaged state, put in place, or a fresh start.
+
+    The first process of ``group`` reads the state and hands it to the others.
 
     Raises:
         UserError: there are states, and all are damaged; a run never starts anew in silence.
+    """
+    state = newest_state(folder, display) if group.is_first else None
+    if group.size > 1:
+        content = group.bytes_from_first(lambda: encode(state.tensors, state.values) if state else b"")
+        state = State(*decode(content, folder)) if content else None
+    if state is None:
+        return start(next(network.parameters()).device)
+    progress = restore(state, network, optimizer)
+    if not group.is_first:
+        progress.totals.zero_()  # the saved ones are the sums over all processes; the first has them
+    display.say(f"resumed after {progress.epoch} epochs and {progress.step} steps")
+    return progress
+
+
+def newest_state(folder: Path, display: Display) -> State | None:
+    """The newest undamaged state of the run in ``folder``; None where it has to start from the beginning.
+
+    Raises:
+        UserError: there are states, and all are damaged.
     """
     states = folder / run.STATES
     state, damaged = load_state(states)
@@ -81,20 +110,19 @@ def latest(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, d
         )
     for name in damaged:  # it would take the place of a good one among those that are kept
         (states / name).unlink(missing_ok=True)
-    if state is not None:
-        progress = restore(state, network, optimizer)
-        display.say(f"resumed after {progress.epoch} epochs and {progress.step} steps")
-        return progress
     logged = len(run.read_metrics(folder))
-    if logged:
+    if state is None and logged:
         display.say(f"no state was saved of the {logged} logged epochs: this run starts from the beginning")
-    return start(next(network.parameters()).device)
+    return state
 
 
 class Saver:
-    """Writes resume states, as often as costs little."""
+    """Writes resume states, as often as costs little. All processes of ``group`` save together."""
 
-    def __init__(self, folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self, folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, group: Group = ALONE
+    ) -> None:
+        self._group = group
         self._folder = folder / run.STATES
         self._network = network
         self._optimizer = optimizer
@@ -104,7 +132,10 @@ class Saver:
         """Write the state now."""
         began = time.monotonic()
         number = sum(line["step"] for line in progress.history[-1:]) + progress.step
-        save_state(self._folder, number, capture(progress, self._network, self._optimizer))
+        totals = self._group.sum(progress.totals)
+        if self._group.is_first:
+            whole = replace(progress, totals=totals)
+            save_state(self._folder, number, capture(whole, self._network, self._optimizer))
         ended = time.monotonic()
         self._next = ended + (ended - began) / SAVING_SHARE
 
@@ -114,5 +145,5 @@ class Saver:
             self.save(progress)
 
     def is_due(self) -> bool:
-        """Whether the next save is worth its time."""
-        return time.monotonic() >= self._next
+        """Whether the next save is worth its time, by the first process's clock; all must ask."""
+        return self._group.any(self._group.is_first and time.monotonic() >= self._next)

@@ -4,14 +4,16 @@ All randomness is a function of (seed, epoch, step), so a run that was killed an
 bits as one that was not (on the same machine, with the same versions and number of threads).
 """
 
+import contextlib
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cifarlab import metrics, resumption, run
 from cifarlab.augment import apply_all, draw_epoch
 from cifarlab.data.batches import epoch_order
 from cifarlab.data.split import Source
+from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import Diverged, Stopped, printable
 from cifarlab.evaluate import logits_in_mode
 from cifarlab.finish import finish
@@ -21,7 +23,7 @@ from cifarlab.job import Job, prepare
 from cifarlab.logs import Display, Silence
 from cifarlab.progress import Progress, Stopwatch
 from cifarlab.recipe import Judging, Protocols, Recipe, judging_under
-from cifarlab.runtime import autocast, device_named, own_randomness, reseed
+from cifarlab.runtime import autocast, own_randomness, reseed
 
 
 def train(
@@ -35,6 +37,7 @@ def train(
     resume: bool = False,
     start_from: Path | None = None,
     device: str = "auto",
+    group: Group = ALONE,
     display: Display | None = None,
     command: str = "",
     data_argument: str = "",
@@ -48,6 +51,7 @@ def train(
         resume: go on with the run in ``out``; one that is finished is returned as it is.
         start_from: a finished run whose weights are the first ones.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        group: the processes that train together; see ``launch.joined``. The first writes and shows.
         display: where progress is shown.
         command: how the run was started, for the record.
         data_argument: what opens ``source`` again with ``open_source``, for ``evaluate``.
@@ -56,23 +60,24 @@ def train(
         UserError: wrong input, or ``out`` holds something else.
         Diverged: the loss was not finite; the run is marked so.
         Stopped: SIGINT or SIGTERM; the state is saved.
+        Unavailable: another process of the group has ended.
     """
     display = display or Silence()
     judging = judging_under(recipe, protocols)
-    place = device_named(device)
+    place = group.device(device)
     first_weights, origin = resumption.initial_weights(start_from)
     description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
-    if not (resume and run.is_run(out)):
-        run.refuse_existing(out)
-    with own_randomness(place):
+    group.from_first(lambda: None if resume and run.is_run(out) else run.refuse_existing(out))
+    with own_randomness(place), contextlib.ExitStack() as held:
         # Whatever is wrong with recipe or data shows here, before anything is written.
-        job = prepare(description, judging, source, first_weights, place)
-        with run.claimed(out), Interrupts() as interrupts:
-            result = resumption.claim(out, description, resume, display)
+        job = prepare(description, judging, source, first_weights, place, group)
+        group.from_first(lambda: held.enter_context(run.claimed(out)))
+        with Interrupts(group) as interrupts:
+            result = group.from_first(lambda: resumption.claim(out, description, resume, display))
             if result is not None:
-                return result
-            progress = resumption.latest(out, job.network, job.optimizer, display)
-            run.write_metrics(out, progress.history)
+                return cast(dict[str, Any], result)
+            progress = resumption.latest(out, job.network, job.optimizer, display, group)
+            group.from_first(lambda: run.write_metrics(out, progress.history))
             display.begin(job.all_steps)
             try:
                 _run_epochs(job, progress, out, interrupts, display)
@@ -82,20 +87,22 @@ def train(
                 done = f"{progress.epoch} epochs and {progress.step} steps"
                 raise Stopped(f"{stop} after {done}; go on with --resume --out {printable(out)}") from stop
             except Diverged as error:
-                run.mark_diverged(out, str(error))
+                if group.is_first:
+                    run.mark_diverged(out, str(error))
                 raise Diverged(f"{printable(out)} diverged: {error}") from error
 
 
 def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts, display: Display) -> None:
     """Train and judge epoch after epoch, saving now and then, and always when stopped."""
     recipe = job.description.recipe
-    guard = guard_for(job.optimizer, job.training.images.device)
-    saver = resumption.Saver(out, job.network, job.optimizer)
+    guard = guard_for(job.optimizer, job.training.images.device, job.group)
+    saver = resumption.Saver(out, job.network, job.optimizer, job.group)
     try:
         while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
             _train_epoch(job, progress, guard, saver, interrupts, display)
             line = _judge_epoch(job, progress, interrupts)
-            run.append_metrics(out, line)
+            if job.group.is_first:
+                run.append_metrics(out, line)
             progress.finish_epoch(line, _score(job.judging, line), job.network)
             display.epoch(line)
             saver.save_if_due(progress)
@@ -116,6 +123,7 @@ def _train_epoch(
 ) -> None:
     """The steps of one epoch that are not done yet."""
     recipe, seed, epoch = job.description.recipe, job.description.seed, progress.epoch
+    group = job.group
     device, count = job.training.images.device, len(job.training)
     order = epoch_order(count, seed, epoch).to(device)
     draws = [drawn.to(device) for drawn in draw_epoch(recipe.augment, count, seed, epoch)]
@@ -123,24 +131,26 @@ def _train_epoch(
     watch = Stopwatch()
     for step in range(progress.step, job.steps):
         interrupts.check()
-        reseed(seed, "step", epoch, step)
+        reseed(seed, "step", epoch, step, *group.keys)
         lr = learning_rate(recipe, epoch + step / job.steps)
-        for group in job.optimizer.param_groups:
-            group["lr"] = lr
+        for parameters in job.optimizer.param_groups:
+            parameters["lr"] = lr
 
-        positions = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        positions, weight = group.part_of(batch)
         images, labels = job.training.batch(positions)
         images = apply_all(recipe.augment, images, [drawn[positions] for drawn in draws])
         with autocast(device, recipe.precision):
             logits = job.forward(recipe.normalize.apply(images))
-        loss = recipe.loss.mean(logits, labels, job.class_weights)
+        loss = weight * recipe.loss.mean(logits, labels, job.class_weights)
         loss.backward()
         done = epoch * job.steps + step + 1
         guard.before_step(loss, job.network, done)
         job.optimizer.step()
         job.optimizer.zero_grad()
 
-        progress.count(loss, logits, labels, watch.lap())
+        correct = (logits.detach().argmax(1) == labels).sum() * (weight > 0)
+        progress.count(loss.detach() * len(batch) / group.size, correct, watch.lap())
         speed = progress.step * recipe.batch_size / progress.training_seconds
         display.step(epoch + 1, done, lr, loss.detach(), speed)
         if saver.is_due():
@@ -153,7 +163,8 @@ def _train_epoch(
 def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[str, Any]:
     """The line of ``metrics.jsonl`` for the epoch whose steps are all done."""
     recipe, watch = job.description.recipe, Stopwatch()
-    loss, correct = progress.totals.tolist()
+    job.group.same_statistics(job.network)
+    loss, correct = job.group.sum(progress.totals).tolist()
     line = {
         "epoch": progress.epoch + 1,
         "step": (progress.epoch + 1) * job.steps,
@@ -173,6 +184,7 @@ def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[s
                 seed=job.description.seed,
                 precision=recipe.precision,
                 check_stop=interrupts.check,
+                group=job.group,
             )
             labels = data.labels[data.indices].cpu()
             name = "val" if part == "validation" else "test"

@@ -13,6 +13,7 @@ from cifarlab.augment import RandomCrop, Rotation
 from cifarlab.cli import main
 from cifarlab.cli import train as command
 from cifarlab.data.holdout import Counts
+from cifarlab.distributed import Group
 from cifarlab.errors import UserError
 from cifarlab.optim import Adam
 from cifarlab.recipe import EvaluationMode, Recipe
@@ -37,7 +38,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Nothing is trained; the arguments of the training are noted instead."""
     noted = Asked()
 
-    def note(name: str, recipe: Recipe, data: str, options: command.Options, shown: str) -> None:
+    def note(
+        name: str, recipe: Recipe, data: str, options: command.Options, group: Group, shown: str
+    ) -> None:
         noted.name, noted.recipe, noted.data, noted.options, noted.shown = name, recipe, data, options, shown
 
     monkeypatch.setattr(command, "train_and_report", note)

@@ -43,9 +43,11 @@ def poison(patch: pytest.MonkeyPatch, place: str, value: float, at: int) -> None
     mean, normalize = CrossEntropy.mean, Normalize.apply
     step = [0]
 
-    def poisoned_loss(self: CrossEntropy, logits: Tensor, labels: Tensor) -> Tensor:
+    def poisoned_loss(
+        self: CrossEntropy, logits: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         step[0] += 1
-        loss = mean(self, logits, labels)
+        loss = mean(self, logits, labels, weights)
         if step[0] != at:
             return loss
         if place == "loss":
@@ -110,7 +112,7 @@ def test_looking_now_and_then_is_enough(
     interval: int, optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on an accelerator: the steps after the bad one are made in vain, and change nothing."""
-    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device: FiniteGuard(optimizer, interval))
+    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device, group: FiniteGuard(optimizer, interval))
     _diverges(tmp_path / "run", OPTIMIZERS[optimizer], "gradient", math.nan, monkeypatch)
 
 
@@ -156,7 +158,7 @@ def test_without_the_guard_the_weights_are_lost(
     optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Control: it is the guard that keeps the weights."""
-    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device: NoGuard())
+    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device, group: NoGuard())
     watch = Watch(monkeypatch)
     poison(monkeypatch, "gradient", math.nan, BAD_STEP)
     save_never(monkeypatch)
@@ -200,7 +202,7 @@ def test_stopped_between_the_bad_step_and_the_next_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C on an accelerator: the run has diverged, though nobody had looked yet."""
-    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device: FiniteGuard(optimizer, 50))
+    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device, group: FiniteGuard(optimizer, 50))
     poison(monkeypatch, "loss", math.nan, 2)
     stop_at(monkeypatch, 4)
     with pytest.raises(Diverged, match="run diverged: in step 2 the loss"):
@@ -209,7 +211,7 @@ def test_stopped_between_the_bad_step_and_the_next_look(
 
 
 def test_a_stop_without_a_bad_step_is_only_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device: FiniteGuard(optimizer, 50))
+    monkeypatch.setattr(loop, "guard_for", lambda optimizer, device, group: FiniteGuard(optimizer, 50))
     stop_at(monkeypatch, 4)
     with pytest.raises(Stopped):
         train(small_recipe(), SOURCE, tmp_path / "run")

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import cifarlab
 from cifarlab.errors import (
-    Diverged,
-    Stopped,
-    Unavailable,
+    EXPECTED,
+    SaidElsewhere,
     UserError,
     from_os_error,
     nearest,
@@ -19,13 +18,6 @@ from cifarlab.errors import (
 )
 
 DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
-EXIT_CODES = {
-    UserError: WRONG_USE,
-    Diverged: FAILED,
-    Unavailable: FAILED,
-    Stopped: STOPPED,
-    KeyboardInterrupt: STOPPED,
-}
 
 
 @dataclass(frozen=True)
@@ -58,8 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
             _run(sys.argv[1:] if arguments is None else arguments)
         finally:
             sys.stdout.flush()
-    except (UserError, Diverged, Unavailable, Stopped, KeyboardInterrupt) as error:
-        return _failed(EXIT_CODES[type(error)], str(error) or "stopped")
+    except EXPECTED as error:
+        return _failed(error.exit_code, str(error))
+    except KeyboardInterrupt:
+        return _failed(STOPPED, "stopped")
+    except SaidElsewhere as error:
+        return error.exit_code
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -88,6 +84,10 @@ def _run(arguments: list[str]) -> None:
             print(f"cifarlab {cifarlab.__version__}")
         case [name, *_] if name not in VERBS:
             raise UserError(f"no command is called {name!r}; {nearest(name, VERBS)}")
+        case [name, *_] if name != "train" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            if os.environ.get("RANK") != "0":
+                raise SaidElsewhere(WRONG_USE)
+            raise UserError(f"only train runs in several processes; start {name} without torchrun")
         case [name, *rest]:
             importlib.import_module(f"cifarlab.cli.{VERBS[name].module}").main(rest)
 

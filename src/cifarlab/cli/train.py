@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Container
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from cifarlab.errors import UserError, printable
 
 if TYPE_CHECKING:
     from cifarlab.data.pictures import Preparation
+    from cifarlab.distributed import Group
     from cifarlab.recipe import Recipe
 
 
@@ -39,6 +40,10 @@ class Options:
     the report did it."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
+    processes: int = 1
+    """So many processes on this machine share every batch. For several machines use torchrun."""
+    batch_statistics: Literal["process", "all"] = "process"
+    """What BatchNorm sees in training: a process's own part of the batch, or all of it (on CUDA only)."""
     tensorboard: bool = False
     """Also write the curves for TensorBoard, into RUN/tensorboard."""
 
@@ -47,19 +52,26 @@ def main(arguments: list[str]) -> None:
     """Parse, train, report."""
     if arguments and arguments[0] in ("-h", "--help"):
         parse(Options, "train RECIPE", ["--help"])
+    from cifarlab.launch import is_one_of_several, joined, start
     from cifarlab.recipes import RECIPES, recipe_named
 
-    place = _place_of_recipe(arguments, RECIPES)
-    if place is None:
-        raise UserError(f"train needs a recipe; there are: {', '.join(RECIPES)}")
-    name, rest = arguments[place], arguments[:place] + arguments[place + 1 :]
-    named = recipe_named(name)
-    options, recipe = _parse(name, named.make(), rest)
-    command = shlex.join(["cifarlab", "train", *arguments])
-    train_and_report(name, recipe, options.data or named.data, options, command)
+    with joined() as group:
+        place = _place_of_recipe(arguments, RECIPES)
+        if place is None:
+            raise UserError(f"train needs a recipe; there are: {', '.join(RECIPES)}")
+        name, rest = arguments[place], arguments[:place] + arguments[place + 1 :]
+        named = recipe_named(name)
+        options, recipe = _parse(name, named.make(), rest)
+        if options.processes != 1 and not is_one_of_several():
+            start(options.processes, ["train", *arguments])
+            return
+        command = shlex.join(["cifarlab", "train", *arguments])
+        train_and_report(name, recipe, options.data or named.data, options, group, command)
 
 
-def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, command: str) -> None:
+def train_and_report(
+    name: str, recipe: "Recipe", data: str, options: Options, group: "Group", command: str
+) -> None:
     """Train, write the report, and print where everything is."""
     from cifarlab.data.sources import NAMES, open_source
     from cifarlab.logs import display_for, write_tensorboard
@@ -69,10 +81,11 @@ def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, c
 
     out = options.out or Path("runs") / f"{name}-seed{options.seed}"
     if not options.resume:
-        refuse_existing(out)
-    source = open_source(data, _preparation(options))
+        group.from_first(lambda: refuse_existing(out))
+    with group.one_after_the_other():
+        source = open_source(data, _preparation(options))
     known = {name for name, _ in NAMES}
-    with display_for(recipe.epochs) as display:
+    with display_for(recipe.epochs, group) as display:
         result = train(
             recipe,
             source,
@@ -83,15 +96,17 @@ def train_and_report(name: str, recipe: "Recipe", data: str, options: Options, c
             resume=options.resume,
             start_from=options.start_from,
             device=options.device,
+            group=replace(group, batch_statistics=options.batch_statistics),
             display=display,
             command=command,
             data_argument=data if data in known else str(Path(data).resolve()),
         )
-    if options.tensorboard:
-        write_tensorboard(out / "tensorboard", read_metrics(out))
-    page = write_report(out)
-    print(_summary(result))
-    print(f"report: {printable(page)}")
+    if group.is_first:
+        if options.tensorboard:
+            write_tensorboard(out / "tensorboard", read_metrics(out))
+        page = write_report(out)
+        print(_summary(result))
+        print(f"report: {printable(page)}")
 
 
 def _preparation(options: Options) -> "Preparation | None":
