@@ -3,6 +3,7 @@
 import io
 import random
 import tarfile
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def pack_pictures(path: Path, names: Iterable[str], mode: str = "w") -> Path:
     members = [(name, picture(seed)) for seed, name in enumerate(sorted(names))]
     random.Random(0).shuffle(members)
     return pack(path, members, mode)
+
+
+Member = tuple[zipfile.ZipInfo | str, bytes]
+
+
+def zipped(path: Path, members: Iterable[Member], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def zip_pictures(path: Path, names: Iterable[str], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """A zip archive of the pictures that ``write_pictures`` writes, in an order that is not sorted."""
+    members: list[Member] = [(name, picture(seed)) for seed, name in enumerate(sorted(names))]
+    random.Random(0).shuffle(members)
+    return zipped(path, members, method)
 
 
 def entry(cache: Path) -> Path:

@@ -20,11 +20,13 @@ from cifarlab.data.pictures import Preparation
 from cifarlab.data.sources import open_source
 from cifarlab.data.split import Source, Split, source_of
 from cifarlab.errors import UserError
+from cifarlab.exclusion import ExcludedImage, Exclusions, Partner, write_exclusions
 from cifarlab.judge import Part, judge
 from cifarlab.models import PlainCnn
 from cifarlab.optim import Adam
 from cifarlab.recipe import Judging, Recipe, TrainingMode
 from cifarlab.run import read_metrics, read_result
+from cifarlab.statistics import accuracy_interval
 from cifarlab.train import train
 
 RECIPE = Recipe(
@@ -231,3 +233,62 @@ def test_the_stored_logits_are_those_of_the_weights(trained: Path) -> None:
     stored = load_file(trained / "test_logits.safetensors")
     right = (stored["logits"].argmax(1) == stored["labels"]).double().mean()
     assert judge(trained, device="cpu")["accuracy"] == float(right)
+
+
+def listed(folder: Path, trained: Path, *indices: int, **changes: Any) -> Path:
+    """A list of excluded images for the run's own data."""
+    data = run.read_description(trained).data
+    images = tuple(
+        ExcludedImage(index, f"test[{index}]", "near", Partner("train", 0, "train[0]")) for index in indices
+    )
+    folder.mkdir()
+    write_exclusions(
+        folder, replace(Exclusions("digits", data.train_sha256, data.test_sha256, images), **changes)
+    )
+    return folder
+
+
+def test_a_list_of_excluded_images_gives_both_accuracies(trained: Path, tmp_path: Path) -> None:
+    excluded = [0, 3, 17, 449]
+    path = listed(tmp_path / "audit", trained, *excluded)
+    plain, found = judge(trained, device="cpu"), judge(trained, device="cpu", exclude=path)
+    assert {name: found[name] for name in plain} == plain
+    stored = load_file(trained / "test_logits.safetensors")
+    right = stored["logits"].argmax(1) == stored["labels"]
+    stays = torch.ones(450, dtype=torch.bool)
+    stays[excluded] = False
+    without = found["without_excluded"]
+    assert without["accuracy"] == int(right[stays].sum()) / 446
+    assert (without["images"], without["excluded"], without["by"]) == (446, 4, str(path))
+    assert without["interval"] == list(accuracy_interval(int(right[stays].sum()), 446))
+    assert sum(map(sum, without["confusion_matrix"])) == 446
+    assert set(plain) - set(without) == {"run", "data", "part", "mode", "class_names"}
+    alone = found["only_excluded"]
+    assert (alone["accuracy"], alone["images"]) == (int(right[~stays].sum()) / 4, 4)
+    assert alone["interval"] == list(accuracy_interval(int(right[~stays].sum()), 4))
+
+
+def test_a_list_without_images_changes_nothing(trained: Path, tmp_path: Path) -> None:
+    found = judge(trained, device="cpu", exclude=listed(tmp_path / "audit", trained))
+    assert found["without_excluded"]["accuracy"] == found["accuracy"]
+    assert found["without_excluded"]["excluded"] == 0
+    assert found["only_excluded"] is None
+
+
+def test_the_list_is_only_about_the_test_set_of_the_same_data(trained: Path, tmp_path: Path) -> None:
+    path = listed(tmp_path / "audit", trained, 1)
+    parts: tuple[Part, ...] = ("validation", "train")
+    for part in parts:
+        with pytest.raises(UserError, match=f"about the test set, not the {part} part"):
+            judge(trained, part=part, device="cpu", exclude=path)
+    for name, words in (("test_sha256", "another test set"), ("train_sha256", "another training set")):
+        other = listed(tmp_path / name, trained, 1, **{name: "0" * 64})
+        with pytest.raises(UserError, match=words):
+            judge(trained, device="cpu", exclude=other)
+    with pytest.raises(UserError, match="a test set of 450 does not have"):
+        judge(trained, device="cpu", exclude=listed(tmp_path / "far", trained, 450))
+
+
+def test_a_list_of_everything_is_refused(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="excludes every test image"):
+        judge(trained, device="cpu", exclude=listed(tmp_path / "audit", trained, *range(450)))

@@ -1,6 +1,7 @@
 """Pictures of any kind through a trained network."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +126,29 @@ def test_missing_pictures_folders_and_runs_are_named(trained: Path, tmp_path: Pa
 
 def test_no_pictures_give_no_predictions(trained: Path) -> None:
     assert predict(trained, [], device="cpu") == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_what_is_no_file_of_a_picture_s_size_is_refused_unread(
+    trained: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "picture.png"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/null")
+    else:
+        path.touch()
+        os.truncate(path, 2**26 + 1)
+    reason = "is larger than 64 MiB" if kind == "huge" else "is not a plain file; name a picture"
+    with pytest.raises(UserError, match=reason):
+        predict(trained, [path], device="cpu")
+
+
+def test_all_unreadable_pictures_are_counted(trained: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.png" for i in range(7)]
+    picture().save(paths[0])
+    for path in paths[1:]:
+        path.write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"6 of 7 pictures cannot be read: .*1\.png.*4\.png and 2 more"):
+        predict(trained, paths, device="cpu")

@@ -11,7 +11,7 @@ from cifarlab.data.batches import DeviceSplit, on_device, whole
 from cifarlab.data.holdout import per_class_subset
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
-from cifarlab.recipe import Judging
+from cifarlab.recipe import Judging, Recipe
 from cifarlab.run import RunDescription, load_weights, trained_network
 from cifarlab.runtime import reseed
 
@@ -93,6 +93,16 @@ def build_network(description: RunDescription, weights: dict[str, Tensor] | None
     if weights is not None:
         load_weights(network, weights, "the run given by --from")
     return network
+
+
+def check_size(recipe: Recipe, image_size: int) -> None:
+    """Refuse a size that the recipe's network does not take, before pictures are read for it.
+
+    Raises:
+        UserError: as the network says it.
+    """
+    with torch.device("meta"):
+        recipe.model.build(2, image_size)
 
 
 def placed(network: nn.Module, device: torch.device) -> nn.Module:

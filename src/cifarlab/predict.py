@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cifarlab.data.batches import whole
-from cifarlab.data.pictures import decode
+from cifarlab.data.folder import all_unreadable, read_picture_file
+from cifarlab.data.memory import LOADING_COPIES, refuse_beyond_memory
+from cifarlab.data.pictures import Preparation, decode
 from cifarlab.data.split import Split
 from cifarlab.errors import UserError
 from cifarlab.evaluate import logits_of
-from cifarlab.files import one_line_errors
 from cifarlab.run import load_network
 from cifarlab.runtime import device_named
 
@@ -31,18 +33,13 @@ def predict(folder: Path, images: Sequence[Path], *, device: str = "auto") -> li
     """Classify picture files with the run in ``folder``, prepared as its training pictures were.
 
     Raises:
-        UserError: no such run, or a picture that cannot be read, which is named.
+        UserError: no such run, or pictures that cannot be read, which are named.
     """
     trained, network = load_network(folder)
     place = device_named(device)
     if not images:
         return []
-    pictures = []
-    for image in images:
-        with one_line_errors(f"read {image}"):
-            content = image.read_bytes()
-        pictures.append(decode(content, trained.preparation, str(image)))
-    pixels = torch.from_numpy(np.stack(pictures))
+    pixels = _pixels(images, trained.preparation)
     split = Split(pixels, torch.zeros(len(pixels), dtype=torch.int64), trained.class_names)
     logits = logits_of(network.to(place), whole(split, place), trained.normalize)
     if not bool(logits.isfinite().all()):
@@ -52,3 +49,18 @@ def predict(folder: Path, images: Sequence[Path], *, device: str = "auto") -> li
         Prediction(str(image), trained.class_names[best], dict(zip(trained.class_names, row, strict=True)))
         for image, row, best in rows
     ]
+
+
+def _pixels(images: Sequence[Path], preparation: Preparation) -> Tensor:
+    """uint8 ``[N, 3, S, S]`` of all pictures, after every one was tried."""
+    size, unreadable = preparation.size, []
+    refuse_beyond_memory("predict", len(images), size, LOADING_COPIES)
+    pixels = np.empty((len(images), 3, size, size), np.uint8)
+    for row, image in enumerate(images):
+        try:
+            pixels[row] = decode(read_picture_file(image), preparation, str(image))
+        except UserError as error:
+            unreadable.append((str(image), error))
+    if unreadable:
+        raise all_unreadable(unreadable, len(images))
+    return torch.from_numpy(pixels)

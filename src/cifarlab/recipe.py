@@ -12,7 +12,7 @@ from cifarlab.optim import Adam, Optimizer
 from cifarlab.runtime import Precision
 from cifarlab.schedules import Constant, Schedule
 
-SelectBy = Literal["val_loss", "val_accuracy", "test_accuracy", "last"]
+SelectBy = Literal["val_loss", "val_accuracy", "val_balanced_accuracy", "test_accuracy", "last"]
 
 
 def _require_at_least_one(config: object, *names: str) -> None:

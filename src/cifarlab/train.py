@@ -192,6 +192,7 @@ def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[s
             if not math.isfinite(line[f"{name}_loss"]):
                 raise Diverged(f"after epoch {progress.epoch + 1} the {part} loss is not finite")
             line[f"{name}_accuracy"] = metrics.correct_count(logits, labels) / len(labels)
+            line[f"{name}_balanced_accuracy"] = metrics.balanced_accuracy(logits, labels)
     progress.seconds += watch.lap()
     line["seconds"] = round(progress.seconds, 3)
     return line

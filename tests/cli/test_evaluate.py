@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cifarlab import run
 from cifarlab.cli import main
 from cifarlab.data.digits import open_digits
 from cifarlab.data.holdout import Fraction
+from cifarlab.exclusion import ExcludedImage, Exclusions, Partner, write_exclusions
 from cifarlab.models import PlainCnn
 from cifarlab.recipe import Judging, Recipe, TrainingMode
 from cifarlab.train import train
@@ -117,3 +119,44 @@ def test_wrong_use_is_said_in_one_line(
     assert shown == ""
     assert message in complaint
     assert complaint.count("\n") == 1
+
+
+def test_an_audit_s_list_shows_both_accuracies_side_by_side(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    data = run.read_description(trained).data
+    images = tuple(ExcludedImage(i, str(i), "exact", Partner("train", 0, "0")) for i in (2, 5, 8))
+    write_exclusions(tmp_path, Exclusions("digits", data.train_sha256, data.test_sha256, images))
+    arguments = ["evaluate", str(trained), "--exclude", str(tmp_path), "--device", "cpu"]
+    assert main([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"test accuracy {figures['accuracy']:.2%} (n = 450, ")
+    without, alone = figures["without_excluded"], figures["only_excluded"]
+    low, high = without["interval"]
+    assert lines[1] == (
+        f"without the excluded {without['accuracy']:.2%} (n = 447, 95 % interval {low:.2%} to {high:.2%})"
+    )
+    assert lines[2].startswith(f"the excluded alone {alone['accuracy']:.2%} (n = 3, ")
+    write_exclusions(tmp_path, Exclusions("digits", data.train_sha256, data.test_sha256, ()))
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines()[2] == "no test image is excluded"
+    assert main([*arguments, "--part", "train"]) == 2
+    assert "about the test set" in capsys.readouterr().err
+    (tmp_path / "exclude.json").write_text("{")
+    assert main(arguments) == 2
+    shown, complaint = capsys.readouterr()
+    assert shown == ""
+    assert "is damaged" in complaint
+
+
+def test_classes_that_differ_in_size_are_pointed_out(
+    capsys: pytest.CaptureFixture[str], trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["evaluate", str(trained), "--device", "cpu"]) == 0
+    assert "the balanced accuracy counts each class alike" not in capsys.readouterr().out
+    monkeypatch.setattr("cifarlab.cli.evaluate.NOTEWORTHY_RATIO", 1.01)
+    assert main(["evaluate", str(trained), "--device", "cpu"]) == 0
+    assert "classes have 43 to 46 images here; the balanced accuracy" in capsys.readouterr().out

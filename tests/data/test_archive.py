@@ -8,7 +8,7 @@ import pytest
 
 from cifarlab.data import archive
 from cifarlab.data.archive import list_archive, read_archive
-from cifarlab.data.folder import is_ignored
+from cifarlab.data.layout import is_ignored
 from cifarlab.errors import UserError
 
 CONTENT = {f"pets/{kind}/{n}.png": bytes([n + 1]) * 700 for kind in ("cat", "dog") for n in range(4)}

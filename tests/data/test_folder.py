@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cifarlab.data.folder import arrange, open_pictures
+from cifarlab.data.folder import open_pictures
+from cifarlab.data.layout import arrange
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source
 from data_samples import FLAT, HALVED, class_counts, pack_pictures, picture, write_pictures

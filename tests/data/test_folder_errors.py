@@ -6,13 +6,15 @@ import shutil
 import stat
 import tarfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from cifarlab.data import archive, folder
-from cifarlab.data.folder import arrange, open_pictures
+from cifarlab.data import archive, folder, memory
+from cifarlab.data.folder import open_pictures
+from cifarlab.data.layout import arrange
+from cifarlab.data.pictures import Preparation
 from cifarlab.errors import UserError
 from data_samples import FLAT, HALVED, pack_pictures, write_pictures
 
@@ -47,7 +49,7 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
     root = write_pictures(tmp_path / "pets", HALVED)
     os.mkfifo(root / "train/cat/pipe.png")
     assert_refused(root, "pipe.png is not a plain file")
-    assert_refused(Path("/dev/zero"), "neither a folder nor a tar archive")
+    assert_refused(Path("/dev/zero"), "neither a folder nor a tar or zip archive")
 
 
 def _break_picture(root: Path) -> None:
@@ -156,11 +158,23 @@ def test_a_data_set_too_large_for_memory_is_refused_with_its_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write_pictures(tmp_path / "pets", HALVED)
-    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4 * 9}.__getitem__)
-    open_pictures(root)  # 12 pictures of 3 KiB are 9 pages
-    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4 * 9 - 1}.__getitem__)
+    monkeypatch.setattr(memory, "memory_left", lambda: 12 * 3 * 32**2 * memory.PREPARING_COPIES)
+    open_pictures(root)
     write_pictures(root, [*HALVED, "train/cat/new.png"])
-    assert_refused(root, "13 pictures of 32 × 32 pixels take 0.0 GB")
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "decode", _never)
+        assert_refused(root, "13 pictures of 32 × 32 pixels need 119.8 KB of memory, and 110.6 KB are left")
+        assert_refused(root, "use fewer pictures or a smaller --image-size")
+    assert open_pictures(root, Preparation(size=30)).description.train_images == 7
+    (root / "train/cat/new.png").unlink()
+    source = open_pictures(root)
+    monkeypatch.setattr(memory, "memory_left", lambda: 6 * 3 * 32**2 * memory.LOADING_COPIES - 1)
+    with pytest.raises(UserError, match=r"6 pictures of 32 × 32 pixels need 36\.9 KB of memory"):
+        source.read_train()
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("a picture was decoded")
 
 
 def test_a_huge_file_is_refused_by_name(tmp_path: Path) -> None:
@@ -197,7 +211,7 @@ def test_a_data_set_that_changes_while_it_is_read_is_refused(
     root = write_pictures(tmp_path / "pets", HALVED)
     read = folder._read_folder
 
-    def read_and_change(path: Path, wanted: Iterable[str]) -> Iterable[tuple[str, bytes]]:
+    def read_and_change(path: Path, wanted: Iterable[str]) -> Iterator[tuple[str, bytes | UserError]]:
         yield from read(path, wanted)
         write_pictures(root, ["train/dog/late.png"])
 

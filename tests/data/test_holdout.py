@@ -118,10 +118,9 @@ LABELS = torch.arange(100) % 10
         (lambda: Counts(0, 5), "at least 1"),
         (lambda: Counts(91, 10).divide(LABELS, 0), "more than the 100 of the training set"),
         (lambda: Counts(50, 9).divide(LABELS, 0), "too few for 10 classes"),
-        (lambda: Fraction(0.05).divide(LABELS, 0), "too few for 10 classes"),
         (lambda: Fraction().divide(LABELS, -1), "seed: -1"),
         (lambda: Fraction().divide(torch.tensor([0] * 50 + [1]), 0), "class 1 has one image"),
-        (lambda: Fraction().divide(torch.tensor([0] * 50 + [1] * 2), 0), "class 1 has 2 images, too few"),
+        (lambda: Counts(46, 6).divide(torch.tensor([0] * 50 + [1] * 2), 0), "class 1 has 2 images, too few"),
         (lambda: per_class_subset(LABELS, 55, 0), "cannot be equal over 10 classes"),
         (lambda: per_class_subset(LABELS, 0, 0), "cannot be equal"),
         (lambda: per_class_subset(LABELS, 110, 0), "ask for at most 100"),
@@ -133,3 +132,25 @@ def test_what_cannot_be_divided_is_one_line(call: object, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         call()
     assert str(caught.value).isprintable()
+
+
+@given(
+    sizes=st.lists(st.integers(2, 60), min_size=2, max_size=12),
+    fraction=st.floats(0.01, 0.5),
+    seed=st.integers(0, 20),
+)
+def test_a_fraction_leaves_every_class_in_both_parts(sizes: list[int], fraction: float, seed: int) -> None:
+    labels = torch.cat([torch.full((size,), label) for label, size in enumerate(sizes)])
+    train, validation = Fraction(fraction).divide(labels, seed)
+    assert_parts_of(labels, train, validation)
+    assert len(train) + len(validation) == len(labels)
+    for part in (train, validation):
+        assert set(labels[part].tolist()) == set(range(len(sizes)))
+    wanted = max(round(len(labels) * fraction), len(sizes))
+    assert abs(len(validation) - wanted) <= len(sizes)
+
+
+def test_a_thousand_to_one_can_be_divided() -> None:
+    labels = torch.tensor([0] * 2000 + [1] * 2)
+    train, validation = Fraction(0.1).divide(labels, 0)
+    assert class_counts(labels[train], 2)[1] == class_counts(labels[validation], 2)[1] == 1

@@ -4,11 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from cifar_samples import archive_bytes, official
+from cifarlab.data import cifar_place
+from cifarlab.data.official import ARCHIVES
 from cifarlab.data.sources import NAMES, open_source
 from cifarlab.errors import UserError
 
 
-def test_every_name_opens() -> None:
+def test_every_name_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIFARLAB_DATA", str(tmp_path))
+    monkeypatch.setattr(cifar_place, "ARCHIVES", official(ARCHIVES))
+    for archive in ARCHIVES:
+        if archive.kind == "binary":
+            (tmp_path / archive.file_name).write_bytes(archive_bytes(archive))
     for name, _ in NAMES:
         assert open_source(name).description.name == name
 
@@ -31,13 +39,20 @@ def test_a_wrong_path_gets_the_nearest_sibling(tmp_path: Path) -> None:
         open_source(str(tmp_path / "flower.tar"))
 
 
-@pytest.mark.parametrize("name", ["cifar10", "CIFAR-10", "cifar100"])
-def test_cifar_by_name_says_what_to_give_instead(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("CIFAR-10", "cifar10"), ("Cifar_100", "cifar100"), ("cifar-12", "cifar12")]
+)
+def test_a_name_in_the_paper_s_spelling_gets_the_right_one(
+    wrong: str, right: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="one sub-folder per class"):
-        open_source(name)
+    with pytest.raises(UserError, match=f"there is no data set {wrong}; did you mean {right}\\?$"):
+        open_source(wrong)
+
+
+def test_no_name_at_all_gets_the_list() -> None:
+    with pytest.raises(UserError, match=", ".join(name for name, _ in NAMES)):
+        open_source("")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ class Options:
     """Train RECIPE into a run folder. A recipe's own settings: cifarlab train RECIPE --help."""
 
     data: str | None = None
-    """digits, or a folder or archive of pictures with one sub-folder per class (default: the recipe's)."""
+    """digits, cifar10, cifar100, cifar12, or a folder, tar or zip archive of pictures with one sub-folder per
+    class (default: the recipe's)."""
     image_size: int | None = None
     """Height and width to which pictures of your own are brought (default: 32)."""
     fit: Literal["crop", "stretch"] | None = None
@@ -73,7 +74,9 @@ def train_and_report(
     name: str, recipe: "Recipe", data: str, options: Options, group: "Group", command: str
 ) -> None:
     """Train, write the report, and print where everything is."""
+    from cifarlab.data.pictures import Preparation
     from cifarlab.data.sources import NAMES, open_source
+    from cifarlab.job import check_size
     from cifarlab.logs import display_for, write_tensorboard
     from cifarlab.report import write_report
     from cifarlab.run import read_metrics, refuse_existing
@@ -82,6 +85,7 @@ def train_and_report(
     out = options.out or Path("runs") / f"{name}-seed{options.seed}"
     if not options.resume:
         group.from_first(lambda: refuse_existing(out))
+    check_size(recipe, options.image_size or Preparation().size)
     with group.one_after_the_other():
         source = open_source(data, _preparation(options))
     known = {name for name, _ in NAMES}
@@ -152,8 +156,10 @@ def _parse(name: str, recipe: "Recipe", arguments: list[str]) -> tuple[Options, 
 
 def _summary(result: dict[str, Any]) -> str:
     low, high = result["interval"]
+    sizes = {row["images"] for row in result["per_class"]}
+    balanced = f", balanced {result['balanced_accuracy']:.2%}" if len(sizes) > 1 else ""
     return (
         f"test accuracy {result['test_accuracy']:.2%} "
-        f"(n = {result['test_images']:,}, 95 % interval {low:.2%} to {high:.2%}), "
+        f"(n = {result['test_images']:,}, 95 % interval {low:.2%} to {high:.2%}){balanced}, "
         f"weights of epoch {result['best_epoch']} of {result['last_epoch']}, chosen by {result['select_by']}"
     )

@@ -22,12 +22,13 @@ import safetensors.torch
 import torch
 
 from cifarlab.config import fingerprint, from_json, to_json
+from cifarlab.data.memory import LOADING_COPIES, refuse_beyond_memory
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import DataDescription, Source, Split
 from cifarlab.errors import UserError, printable
 from cifarlab.files import make_folder, one_line_errors, read_json, remove_leftovers, write_atomic, write_json
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same source and preparation may give other files."""
 
 Half = Literal["train", "test"]
@@ -98,7 +99,7 @@ def open_cached(
 
     Raises:
         UserError: ``prepare`` failed, the cache folder cannot be written, or the disk is full. The halves'
-            readers raise it too, where an entry broke later and could not be mended.
+            readers raise it too, where memory is short, or an entry broke later and could not be mended.
     """
     identity = identify()
     key = _key(identity, preparation)
@@ -111,6 +112,8 @@ def open_cached(
         return prepared
 
     def read(half: Half) -> Split:
+        images = description.train_images if half == "train" else description.test_images
+        refuse_beyond_memory(name, images, description.image_size, LOADING_COPIES)
         return _load_or_prepare(folder, prepare_checked, lambda: _read_half(folder, half))
 
     manifest = _load_or_prepare(folder, prepare_checked, lambda: _read_manifest(folder))

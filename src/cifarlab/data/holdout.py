@@ -26,9 +26,9 @@ class Fraction:
             raise UserError(f"fraction: {self.fraction} is not more than 0 and at most 0.5")
 
     def divide(self, labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """Indices to train on and to validate on, each class with its share in both."""
-        validation = round(len(labels) * self.fraction)
-        return _divide(labels, len(labels) - validation, validation, seed)
+        """Indices to train on and to validate on, each class with its share in both, at least an image."""
+        validation = max(round(len(labels) * self.fraction), len(labels.unique()))
+        return _with_every_class(labels, _divide(labels, len(labels) - validation, validation, seed))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class Counts:
                 f"{self.train:,} images to train on and {self.validation:,} to validate on are more than "
                 f"the {len(labels):,} of the training set; ask for fewer"
             )
-        return _divide(labels, self.train, self.validation, seed)
+        parts = _divide(labels, self.train, self.validation, seed)
+        _refuse_absent(labels, parts)
+        return parts
 
 
 Holdout = Fraction | Counts
@@ -100,16 +102,34 @@ def _divide(labels: Tensor, train: int, validation: int, seed: int) -> tuple[Ten
         stratify=labels.numpy(),
         random_state=seed,
     )
-    train_indices, validation_indices = (torch.from_numpy(np.sort(part).astype(np.int64)) for part in parts)
-    for part, purpose in ((train_indices, "train"), (validation_indices, "validate")):
-        absent = set(classes.tolist()) - set(labels[part].tolist())
+    first, second = (torch.from_numpy(np.sort(part).astype(np.int64)) for part in parts)
+    return first, second
+
+
+def _with_every_class(labels: Tensor, parts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Both parts, where a class that one of them lacks has moved its first image there.
+
+    A small class's share may round to nothing.
+    """
+    train, validation = parts
+    for label in labels.unique().tolist():
+        first = (labels == label).nonzero().flatten()[:1]
+        if not bool((labels[train] == label).any()):
+            train, validation = torch.cat([train, first]).sort().values, validation[validation != first]
+        elif not bool((labels[validation] == label).any()):
+            train, validation = train[train != first], torch.cat([validation, first]).sort().values
+    return train, validation
+
+
+def _refuse_absent(labels: Tensor, parts: tuple[Tensor, Tensor]) -> None:
+    for part, purpose in zip(parts, ("train", "validate"), strict=True):
+        absent = set(labels.tolist()) - set(labels[part].tolist())
         if absent:
             label = min(absent)
             raise UserError(
                 f"class {label} has {int((labels == label).sum())} images, too few to leave one to "
                 f"{purpose} on; add images, or hold out another share"
             )
-    return train_indices, validation_indices
 
 
 def _check_seed(seed: int) -> None:

@@ -2,19 +2,21 @@
 
 from pathlib import Path
 
+from cifarlab.data.cifar import open_cifar, open_cifar12, open_cifar_at
 from cifarlab.data.digits import open_digits
 from cifarlab.data.folder import no_such_path, open_pictures
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source
-from cifarlab.errors import UserError
+from cifarlab.errors import UserError, printable
 from cifarlab.files import one_line_errors
 
 NAMES: tuple[tuple[str, str], ...] = (
     ("digits", "1,797 handwritten digits in 10 classes; they come with scikit-learn"),
+    ("cifar10", "60,000 pictures in 10 classes; cifarlab data fetch cifar10"),
+    ("cifar100", "60,000 pictures in 100 classes; cifarlab data fetch cifar100"),
+    ("cifar12", "CIFAR-10 with the fish and flowers of CIFAR-100: 66,000 pictures; fetch both"),
 )
 """The data sets that have a name, and what each is."""
-
-_NOT_BY_NAME = ("cifar10", "cifar100")
 
 
 def open_source(name: str, preparation: Preparation | None = None) -> Source:
@@ -27,20 +29,39 @@ def open_source(name: str, preparation: Preparation | None = None) -> Source:
         UserError: there is no such data set, or it cannot be used; the message says what to do.
     """
     if not name:
-        raise UserError("name a data set: digits, or the path of a folder or archive of pictures")
-    if name == "digits":
-        return _as_it_is(open_digits(), preparation)
+        raise UserError(f"name a data set ({', '.join(_names())}), or the path of a folder or archive")
+    if name in _names():
+        return _as_it_is(_open_named(name), preparation)
     path = Path(name)
     with one_line_errors(f"read {name}"):
         exists = path.exists()
-    if exists:
-        return open_pictures(path, preparation or Preparation())
-    if name.lower().replace("-", "") in _NOT_BY_NAME:
-        raise UserError(
-            f"{name} is not offered by name yet; give the path of a folder or tar archive of its pictures "
-            "with one sub-folder per class"
-        )
-    raise no_such_path(path, names=[known for known, _ in NAMES])
+    if not exists:
+        raise _no_such_data(path)
+    if source := open_cifar_at(path):
+        return _as_it_is(source, preparation)
+    return open_pictures(path, preparation or Preparation())
+
+
+def _names() -> list[str]:
+    return [known for known, _ in NAMES]
+
+
+def _open_named(name: str) -> Source:
+    match name:
+        case "digits":
+            return open_digits()
+        case "cifar12":
+            return open_cifar12()
+        case _:
+            return open_cifar(name)
+
+
+def _no_such_data(path: Path) -> UserError:
+    """The error for what is neither a name nor a path; CIFAR-10 is cifar10 in other clothes."""
+    plain = "".join(letter for letter in str(path).lower() if letter.isalnum())
+    if plain in _names():
+        return UserError(f"there is no data set {printable(path)}; did you mean {plain}?")
+    return no_such_path(path, names=_names())
 
 
 def _as_it_is(source: Source, preparation: Preparation | None) -> Source:

@@ -6,6 +6,7 @@ from cifarlab.report.run_folder import RunFiles
 # What may choose the epoch, as `select_by` names it.
 SELECTION = {
     "val_accuracy": "the highest validation accuracy",
+    "val_balanced_accuracy": "the highest balanced validation accuracy (each class counts alike)",
     "val_loss": "the lowest validation loss",
     "test_accuracy": "the highest test accuracy",
     "test_loss": "the lowest test loss",
