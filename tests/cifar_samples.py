@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cifarlab.data.cifar_names import CIFAR10, CIFAR100_COARSE, CIFAR100_FINE
-from cifarlab.data.official import ARCHIVES, OfficialArchive
+from cifarlab.data.cifar.names import CIFAR10, CIFAR100_COARSE, CIFAR100_FINE
+from cifarlab.data.cifar.official import ARCHIVES, OfficialArchive
 
 BY_FOLDER = {archive.folder: archive for archive in ARCHIVES}
 """The four official archives by the folder that each unpacks to."""

@@ -13,6 +13,7 @@ from cifarlab.audit import audit
 from cifarlab.audit.page import between_of, spread
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source, Split, source_of
+from cifarlab.exclusion import read_exclusions
 
 HOSTILE = '<script>alert("x")</script>'
 REVERSING = "safe\u202egnp.exe\x1b[31m"
@@ -93,6 +94,10 @@ def test_a_set_full_of_near_duplicates_is_doubted(tmp_path: Path) -> None:
         page = (tmp_path / f"{number}" / "audit.html").read_text(encoding="utf-8")
         assert ("Are these really duplicates?" in page) is doubted
         assert found["duplicates"]["crowded"] is doubted
+        assert sum(found["duplicates"]["counts"]["across"].values()) == number
+        listed = read_exclusions(tmp_path / f"{number}")[0].images
+        assert len(listed) == found["duplicates"]["excluded"] == (0 if doubted else number)
+        assert found["duplicates"]["test_with_train_duplicate"]["images"] == len(listed)
 
 
 def test_large_images_are_shown_small(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +106,21 @@ def test_too_few_pictures_for_the_folds_are_refused_with_the_way_out(
     assert main(["data", "audit", str(pets), "--out", str(tmp_path / "audit")]) == 2
     assert "--folds 0 leaves the labels out" in capsys.readouterr().err
     assert not (tmp_path / "audit").exists()
+
+
+def test_ctrl_c_ends_with_130_and_the_way_on(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(train: object, test: object, thresholds: object, check_stop: Callable[[], None]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        check_stop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cifarlab.audit.conduct.find_duplicates", interrupted)
+        arguments = ["data", "audit", str(pets), "--folds", "0", "--out", str(tmp_path / "audit")]
+        assert main(arguments) == 130
+    assert "stopped by SIGINT; give the same command again to go on" in capsys.readouterr().err
+    assert main(arguments) == 0
 
 
 def test_hostile_names_are_said_safely(

@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 
 from cifarlab.cli import main
 from cifarlab.cli.data.fetch_display import BarScreen, Display, Screen, amount, duration, seconds_left
-from cifarlab.data import official
+from cifarlab.data.cifar import official
 from data.bad_answers import says
 from data.bad_server import BadServer, content_of, facts, serving
 
@@ -255,7 +255,7 @@ def test_lines_appear_above_the_bar_as_they_are() -> None:
 def test_in_a_terminal_there_is_a_bar(server: BadServer, tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom cifarlab.cli import main\n"
-        "from cifarlab.data import official\n"
+        "from cifarlab.data.cifar import official\n"
         f"official.ARCHIVES = (official.{facts(CONTENT)!r},)\n"
         f"sys.exit(main(['data', 'fetch', 'cifar10', '--url', {server.url!r}]))"
     )

@@ -8,8 +8,8 @@ import pytest
 
 from cifar_samples import BY_FOLDER, archive_bytes, files, labels, official, packed, write_folder
 from cifarlab.cli import main
-from cifarlab.data import cifar_place
-from cifarlab.data.official import ARCHIVES
+from cifarlab.data.cifar import place as cifar_place
+from cifarlab.data.cifar.official import ARCHIVES
 from data_samples import HALVED, pack_pictures, write_pictures
 
 TEN, HUNDRED = BY_FOLDER["cifar-10-batches-bin"], BY_FOLDER["cifar-100-python"]

@@ -87,7 +87,7 @@ def test_ten_pictures_in_two_classes_are_enough(tmp_path: Path) -> None:
         (["--image-size", "2000"], "size: 2000 is not between 1 and 1024 pixels"),
         (["--image-size", "0"], "size: 0 is not between 1 and 1024 pixels"),
         (["--image-size", "30"], "multiple of 8, not 30 pixels"),
-        (["--data", "digits", "--image-size", "64"], "another --image-size is for pictures of your own"),
+        (["--data", "digits", "--image-size", "64"], "--image-size is for pictures of your own"),
         (["--fit", "squeeze"], "squeeze"),
     ],
 )

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cifarlab.data import official
-from cifarlab.data.official import OfficialArchive
+from cifarlab.data.cifar import official
+from cifarlab.data.cifar.official import OfficialArchive
 
 NAME = "cifar-10-binary.tar.gz"
 PATIENCE = 60.0

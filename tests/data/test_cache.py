@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from cifarlab.config import from_json, to_json
-from cifarlab.data.cache import Manifest, cache_folder
+from cifarlab.data.cache import Manifest
 from cifarlab.data.folder import open_pictures
+from cifarlab.data.locations import cache_folder
 from cifarlab.data.pictures import Preparation
 from cifarlab.errors import UserError
 from data_samples import MADE_FILES, entry

@@ -18,10 +18,10 @@ from cifar_samples import (
     pixels,
     write_folder,
 )
-from cifarlab.data import cifar_place
-from cifarlab.data.cifar import CIFAR12_CLASS_NAMES
-from cifarlab.data.cifar_batch import class_names
-from cifarlab.data.official import ARCHIVES, OfficialArchive
+from cifarlab.data.cifar import place as cifar_place
+from cifarlab.data.cifar.batch import class_names
+from cifarlab.data.cifar.official import ARCHIVES, OfficialArchive
+from cifarlab.data.cifar.sets import CIFAR12_CLASS_NAMES
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.sources import open_source
 from cifarlab.data.split import Split
@@ -261,9 +261,10 @@ def test_the_second_time_it_comes_from_the_cache(
     assert "train.safetensors" in opened and "test.safetensors" not in opened
 
 
-def test_another_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has 32 × 32 pixels"):
-        open_source(write(tmp_path / TEN.file_name, TEN), Preparation(size=64))
+def test_its_size_stays_whatever_preparation_is_asked_for(tmp_path: Path) -> None:
+    source = open_source(write(tmp_path / TEN.file_name, TEN), Preparation(size=64))
+    assert source.description.image_size == 32
+    assert source.description.preparation == Preparation()
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from cifar_samples import (
     pixels,
     write_folder,
 )
-from cifarlab.data import cifar_place
-from cifarlab.data.official import ARCHIVES, OfficialArchive
+from cifarlab.data.cifar import place as cifar_place
+from cifarlab.data.cifar.official import ARCHIVES, OfficialArchive
 from cifarlab.data.sources import open_source
 from cifarlab.errors import UserError
 

@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from cifar_samples import Python2Pickle, batch_values, names_as_python2, pixels
-from cifarlab.data import cifar_pickle
-from cifarlab.data.cifar_names import CIFAR10
-from cifarlab.data.cifar_pickle import read_pickled_dict
+from cifarlab.data.cifar import pickles as cifar_pickle
+from cifarlab.data.cifar.names import CIFAR10
+from cifarlab.data.cifar.pickles import read_pickled_dict
 from cifarlab.errors import UserError
 
 IMAGES = np.random.RandomState(0).randint(0, 256, (3, 3072)).astype(np.uint8)

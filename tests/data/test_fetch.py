@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cifarlab.data import fetch_part
 from cifarlab.data.fetch import fetch
-from cifarlab.data.fetch_loop import Patience, Progress
-from cifarlab.data.fetch_part import Part
+from cifarlab.data.fetch import part as fetch_part
+from cifarlab.data.fetch.loop import Patience, Progress
+from cifarlab.data.fetch.part import Part
 from cifarlab.errors import Unavailable, UserError
 from data.bad_answers import chunked, drops, in_chunks, says, spans, stalls, whole, wrong_bytes
 from data.bad_server import NAME, BadServer, Behavior, content_of, facts, good, serving

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cifarlab.data.fetch import fetch
-from cifarlab.data.fetch_loop import Patience, Progress
+from cifarlab.data.fetch.loop import Patience, Progress
 from cifarlab.errors import Unavailable, UserError
 from data.bad_answers import (
     drops,

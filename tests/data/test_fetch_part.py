@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cifarlab.data.fetch import fetch, part_of
-from cifarlab.data.fetch_loop import Patience, Progress
+from cifarlab.data.fetch.loop import Patience, Progress
 from cifarlab.errors import Unavailable, UserError
 from data.bad_answers import changes, drops, says, spans, whole
 from data.bad_server import NAME, BadServer, content_of, facts, serving

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cifarlab.data import fetch_loop, fetch_part
 from cifarlab.data.fetch import fetch, part_of
-from cifarlab.data.fetch_loop import Patience
+from cifarlab.data.fetch import loop as fetch_loop
+from cifarlab.data.fetch import part as fetch_part
+from cifarlab.data.fetch.loop import Patience
 from cifarlab.errors import UserError
 from data.bad_answers import stalls
 from data.bad_server import NAME, BadServer, content_of, facts, offer, serving

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cifarlab.data.fetch import fetch, part_of
-from cifarlab.data.fetch_loop import Patience
+from cifarlab.data.fetch.loop import Patience
 from cifarlab.errors import Unavailable
 from data.bad_answers import (
     changes,

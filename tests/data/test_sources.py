@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cifar_samples import archive_bytes, official
-from cifarlab.data import cifar_place
-from cifarlab.data.official import ARCHIVES
+from cifarlab.data.cifar import place as cifar_place
+from cifarlab.data.cifar.official import ARCHIVES
 from cifarlab.data.sources import NAMES, open_source
 from cifarlab.errors import UserError
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from cifar_samples import BY_FOLDER, archive_bytes, files, labels, packed, pixels, write_folder
-from cifarlab.data.cifar import load
-from cifarlab.data.cifar_batch import Batch, class_names
-from cifarlab.data.cifar_place import Place, recognize, title
+from cifarlab.data.cifar.batch import Batch, class_names
+from cifarlab.data.cifar.official import OfficialArchive
+from cifarlab.data.cifar.place import Place, recognize, title
+from cifarlab.data.cifar.sets import load
 from cifarlab.data.folder import open_pictures
-from cifarlab.data.official import OfficialArchive
 from reliability.mutations import Kind, Trial, refused_in_one_line
 
 TEN, PYTHON_TEN = BY_FOLDER["cifar-10-batches-bin"], BY_FOLDER["cifar-10-batches-py"]

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cifar_samples import BY_FOLDER, files, packed
-from cifarlab.data.cifar import load
-from cifarlab.data.cifar_place import recognize, title
+from cifarlab.data.cifar.place import recognize, title
+from cifarlab.data.cifar.sets import load
 from cifarlab.errors import UserError
 
 PYTHON = [BY_FOLDER["cifar-10-batches-py"], BY_FOLDER["cifar-100-python"]]

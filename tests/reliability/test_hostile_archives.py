@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from cifar_samples import archive_bytes, write_folder
-from cifarlab.data import archive, cifar_place
+from cifarlab.data import archive
 from cifarlab.data.archive import Limits, list_archive
-from cifarlab.data.official import OfficialArchive
+from cifarlab.data.cifar import place as cifar_place
+from cifarlab.data.cifar.official import OfficialArchive
 from cifarlab.data.sources import open_source
 from cifarlab.errors import UserError
 from reliability.hostile_kinds import (

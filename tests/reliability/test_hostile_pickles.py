@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cifar_samples import BY_FOLDER, files
-from cifarlab.data.cifar_pickle import read_pickled_dict
-from cifarlab.data.official import OfficialArchive
+from cifarlab.data.cifar.official import OfficialArchive
+from cifarlab.data.cifar.pickles import read_pickled_dict
 from cifarlab.errors import UserError
 from reliability.hostile_pickles import programs, values_of
 from reliability.mutations import little_memory

@@ -15,7 +15,7 @@ LONG = "x" * 300
 WRONG: dict[str, tuple[str, str]] = {
     "no command": ("", "a command is missing; cifarlab --help"),
     "command": ("tran demo", "no command is called 'tran'; did you mean train?"),
-    "far command": ("xyzzy", "there are: evaluate, list, predict, train"),
+    "far command": ("xyzzy", "there are: data, evaluate, list, predict, train"),
     "no recipe": ("train", "there are: demo, cnn-basic"),
     "no recipe but flags": ("train --seed 3", "train needs a recipe"),
     "recipe": ("train dmo", "no recipe is called 'dmo'; did you mean demo?"),

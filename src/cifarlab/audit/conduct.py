@@ -19,7 +19,7 @@ from cifarlab.audit.folds import (
     opinions,
     train_folds,
 )
-from cifarlab.audit.groups import exclusions, group_of_each
+from cifarlab.audit.groups import exclusions, group_of_each, trusted
 from cifarlab.audit.page import render
 from cifarlab.config import differences, from_json, to_json
 from cifarlab.data.split import DataDescription, Source, Split
@@ -201,17 +201,17 @@ def _excluded(source: Source, duplicates: Duplicates) -> Exclusions:
     """The test images that repeat others, with names."""
     description = source.description
     names = source.image_names()
-    boundary = description.train_images
+    boundary, images = description.train_images, description.train_images + description.test_images
 
     def partner(image: int) -> Partner:
         if image < boundary:
             return Partner("train", image, names[0][image])
         return Partner("test", image - boundary, names[1][image - boundary])
 
-    images = [
+    listed = [
         ExcludedImage(
             each.image - boundary, names[1][each.image - boundary], each.kind, partner(each.partner)
         )
-        for each in exclusions(duplicates.pairs, boundary, boundary + description.test_images)
+        for each in exclusions(trusted(duplicates.pairs, images), boundary, images)
     ]
-    return Exclusions(description.name, description.train_sha256, description.test_sha256, tuple(images))
+    return Exclusions(description.name, description.train_sha256, description.test_sha256, tuple(listed))

@@ -161,9 +161,18 @@ def _verified(
     """Which pairs (int64 ``[M, 2]``) are near-duplicates: their positions, int64 ``[P]``, and likeness."""
     first, second = images[places[:, 0]].float(), images[places[:, 1]].float()
     second = torch.where(mirrors[:, None, None, None], second.flip(3), second)
-    coarse, alignment = coarse_likeness(F.avg_pool2d(first, 2), F.avg_pool2d(second, 2))
-    worth = (coarse > thresholds.half_size).nonzero().flatten()
-    found = likeness(first[worth], second[worth], alignment[worth])
+    coarse = coarse_likeness(F.avg_pool2d(first, 2), F.avg_pool2d(second, 2))
+    best = torch.stack([values for values, _ in coarse.values()]).amax(0)
+    worth = (best > thresholds.half_size).nonzero().flatten()
+    nothing = torch.full((len(worth),), -1.0)
+    found = Likeness(nothing, nothing, nothing)
+    for zoom, (values, shifts) in coarse.items():
+        # A zoom that looks a little worse at half size may be the right one at full size.
+        tried = (values[worth] > best[worth] - 0.1).nonzero().flatten()
+        places = worth[tried]
+        found = found.better(
+            likeness(first[places], second[places], zoom, shifts[places]).spread(tried, len(worth))
+        )
     true = (
         (found.pixels > thresholds.pixels)
         & (found.gradients > thresholds.gradients)

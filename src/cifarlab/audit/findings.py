@@ -4,7 +4,7 @@ At the top: ``schema``, ``data``, ``settings``, ``command``, ``versions``, ``har
 
 - ``duplicates``: ``counts`` of pairs and ``images`` concerned, ``test_with_train_duplicate`` (``images``,
   ``share``, ``interval``), ``excluded`` test images, ``pairs`` (closest first), ``groups`` (largest first),
-  and ``crowded``: whether so many images have a near-duplicate that these must be doubted;
+  and ``crowded``: whether so many images have a near-duplicate that these are doubted and not excluded;
 - ``labels`` (null where they were left out): for ``train`` and ``test`` the ``accuracy`` of the networks that
   judged, and ``suspects``, the most doubted first;
 - ``balance``: for ``train`` and ``test`` the ``counts`` and what follows from them.
@@ -20,10 +20,9 @@ from typing import Any
 import torch
 
 from cifarlab.audit.balance import balance
-from cifarlab.audit.candidates import LEAST_IMAGES
 from cifarlab.audit.duplicates import Duplicates, Pair
 from cifarlab.audit.folds import Opinions
-from cifarlab.audit.groups import exclusions, groups
+from cifarlab.audit.groups import exclusions, groups, is_crowded, trusted
 from cifarlab.audit.suspects import Suspect, find_suspects
 from cifarlab.config import to_json
 from cifarlab.data.split import Source, Split
@@ -35,9 +34,6 @@ SCHEMA_VERSION = 1
 KINDS = ("exact", "mirrored", "near")
 BETWEEN = ("train", "test", "across")
 """Both images in the training set, both in the test set, one in each."""
-
-CROWDED = 0.25
-"""The share of images with a near-duplicate from which on the near-duplicates themselves are doubted."""
 
 Describe = Callable[[int], dict[str, Any]]
 
@@ -92,7 +88,7 @@ def _duplicates(found: Duplicates, describe: Describe, train: int, test: int) ->
         between = _between(pair, train)
         counts[between][pair.kind] += 1
         images[between] |= {pair.first, pair.second}
-    excluded = exclusions(found.pairs, train, train + test)
+    excluded = exclusions(trusted(found.pairs, train + test), train, train + test)
     repeats = sum(each.partner < train for each in excluded)
     return {
         "counts": counts,
@@ -105,16 +101,10 @@ def _duplicates(found: Duplicates, describe: Describe, train: int, test: int) ->
         "excluded": len(excluded),
         "with_different_labels": sum(pair["labels_differ"] for pair in pairs),
         "flat_images": found.flat_images,
-        "crowded": _is_crowded(found.pairs, train + test),
+        "crowded": is_crowded(found.pairs, train + test),
         "pairs": pairs,
         "groups": [[describe(image) for image in group] for group in groups(found.pairs, train + test)],
     }
-
-
-def _is_crowded(pairs: Sequence[Pair], images: int) -> bool:
-    """Whether so many images have near-duplicates that these may just be of one kind, as digits are."""
-    near = {image for pair in pairs if pair.kind == "near" for image in (pair.first, pair.second)}
-    return images >= LEAST_IMAGES and len(near) > CROWDED * images
 
 
 def _pair(pair: Pair, describe: Describe) -> dict[str, Any]:

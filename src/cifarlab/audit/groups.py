@@ -1,13 +1,17 @@
 """What follows from pairs of duplicates: groups that show the same, and test images to leave out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from cifarlab.audit.candidates import LEAST_IMAGES
 from cifarlab.audit.duplicates import Kind, Pair
+
+CROWDED = 0.25
+"""The share of images with a near-duplicate from which on the near-duplicates themselves are doubted."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,18 @@ def groups(pairs: Iterable[Pair], images: int) -> list[list[int]]:
     for image, number in enumerate(group_of_each(pairs, images)):
         members.setdefault(number, []).append(image)
     return sorted((group for group in members.values() if len(group) > 1), key=lambda g: (-len(g), g))
+
+
+def is_crowded(pairs: Iterable[Pair], images: int) -> bool:
+    """Whether so many images have near-duplicates that they may just be of one kind, as digits are."""
+    near = {image for pair in pairs if pair.kind == "near" for image in (pair.first, pair.second)}
+    return images >= LEAST_IMAGES and len(near) > CROWDED * images
+
+
+def trusted(pairs: Sequence[Pair], images: int) -> list[Pair]:
+    """The pairs to exclude images for: all of them or, in a crowded set, those of equal pixels."""
+    crowded = is_crowded(pairs, images)
+    return [pair for pair in pairs if pair.kind != "near" or not crowded]
 
 
 def exclusions(pairs: Iterable[Pair], train_images: int, images: int) -> list[Exclusion]:

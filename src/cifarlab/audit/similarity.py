@@ -7,7 +7,6 @@ correlation after the mean of each row and of each column has been taken away, w
 horizon or of a plain background that darkens to one side.
 """
 
-import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,14 +26,9 @@ Zoom = Literal["none", "first", "second"]
 """Which of two pictures is enlarged, since the other may be a crop of it."""
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """How the second picture is laid over the first."""
-
-    zoom: Zoom
-    down: int
-    right: int
-    """Pixel ``(y, x)`` of the second lies on ``(y + down, x + right)`` of the first."""
+ZOOMS: tuple[Zoom, ...] = ("none", "first", "second")
+SHIFTS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
+"""Pixel ``(y, x)`` of the second picture lies on ``(y + down, x + right)`` of the first."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,21 @@ class Likeness:
     """Correlation of the gray gradients."""
     structure: Tensor
     """Correlation of the pixels without the means of rows and columns."""
+
+    def better(self, other: "Likeness") -> "Likeness":
+        """For each pair the one of both whose pixels correlate more."""
+        mine = self.pixels >= other.pixels
+        return Likeness(
+            self.pixels.where(mine, other.pixels),
+            self.gradients.where(mine, other.gradients),
+            self.structure.where(mine, other.structure),
+        )
+
+    def spread(self, places: Tensor, count: int) -> "Likeness":
+        """These pairs at ``places`` (int64 ``[M]``) among ``count``; the others are not alike at all."""
+        filled = torch.full((3, count), -1.0)
+        filled[:, places] = torch.stack([self.pixels, self.gradients, self.structure])
+        return Likeness(*filled)
 
     def select(self, chosen: Tensor) -> "Likeness":
         """The pairs at ``chosen``: bool ``[M]``, or int64 indices."""
@@ -68,55 +77,47 @@ def texture(images: Tensor) -> Tensor:
     return torch.cat([_centered(part.float()).square().mean((1, 2, 3)).sqrt() for part in images.split(4096)])
 
 
-def coarse_alignments() -> list[Alignment]:
-    """Those tried at half size: every zoom, and no shift or one by a pixel, which is two of the thumbnail."""
-    zooms: tuple[Zoom, ...] = ("none", "first", "second")
-    return [Alignment(zoom, *shift) for zoom in zooms for shift in itertools.product((-1, 0, 1), repeat=2)]
+def coarse_likeness(first: Tensor, second: Tensor) -> dict[Zoom, tuple[Tensor, Tensor]]:
+    """For each zoom the best correlation at half size, ``[M]``, and the index of its shift in ``SHIFTS``.
 
-
-def coarse_likeness(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """The best correlation at half size, and the index of its alignment in ``coarse_alignments()``.
+    A pixel here is two of the thumbnail, so that a shift by an odd number of those costs much of the
+    correlation.
 
     Args:
         first: float32 ``[M, 3, 16, 16]``, as ``second``.
     """
-    best, place = torch.full((len(first),), -1.0), torch.zeros(len(first), dtype=torch.int64)
-    for zoom, group in itertools.groupby(enumerate(coarse_alignments()), lambda entry: entry[1].zoom):
+    found = {}
+    for zoom in ZOOMS:
         pair = _zoomed(first, second, zoom)
-        for index, alignment in group:
-            value = correlation(*overlap(*pair, alignment.down, alignment.right))
-            better = value > best
-            best[better], place[better] = value[better], index
-    return best, place
+        values = torch.stack([correlation(*overlap(*pair, *shift)) for shift in SHIFTS])
+        best, place = values.max(0)
+        found[zoom] = (best, place)
+    return found
 
 
-def likeness(first: Tensor, second: Tensor, places: Tensor) -> Likeness:
-    """The likeness at full size, near the alignments that ``coarse_likeness`` has found.
+def likeness(first: Tensor, second: Tensor, zoom: Zoom, places: Tensor) -> Likeness:
+    """The likeness at full size, near the shifts that ``coarse_likeness`` has found for ``zoom``.
 
     Args:
         first: float32 ``[M, 3, 32, 32]``, as ``second``.
-        places: int64 ``[M]``, indices into ``coarse_alignments()``.
+        places: int64 ``[M]``, indices into ``SHIFTS``.
     """
     found = torch.full((3, len(first)), -1.0)
     for place in places.unique().tolist():
         chosen = places == place
-        found[:, chosen] = _refined(first[chosen], second[chosen], coarse_alignments()[place])
+        found[:, chosen] = _refined(*_zoomed(first[chosen], second[chosen], zoom), *SHIFTS[place])
     return Likeness(*found)
 
 
-def _refined(first: Tensor, second: Tensor, near: Alignment) -> Tensor:
-    """``[3, M]``: the three correlations at the best shift within a pixel of ``near``."""
-    pair = _zoomed(first, second, near.zoom)
-    shifts = [
-        (2 * near.down + down, 2 * near.right + right)
-        for down, right in itertools.product((-1, 0, 1), repeat=2)
-    ]
-    values = torch.stack([correlation(*overlap(*pair, *shift)) for shift in shifts])
+def _refined(first: Tensor, second: Tensor, down: int, right: int) -> Tensor:
+    """``[3, M]``: the three correlations at the best shift within a pixel of twice the given one."""
+    shifts = [(2 * down + more_down, 2 * right + more_right) for more_down, more_right in SHIFTS]
+    values = torch.stack([correlation(*overlap(first, second, *shift)) for shift in shifts])
     best, place = values.max(0)
     found = torch.cat([best[None], torch.full((2, len(first)), -1.0)])
     for index in place.unique().tolist():
         chosen = place == index
-        a, b = overlap(pair[0][chosen], pair[1][chosen], *shifts[index])
+        a, b = overlap(first[chosen], second[chosen], *shifts[index])
         found[1, chosen] = correlation(_gradients(a), _gradients(b))
         found[2, chosen] = correlation(_structure(a), _structure(b))
     return found

@@ -88,6 +88,11 @@ def train_and_report(
     check_size(recipe, options.image_size or Preparation().size)
     with group.one_after_the_other():
         source = open_source(data, _preparation(options))
+    size = source.description.image_size
+    if options.image_size not in (None, size):
+        raise UserError(
+            f"{data} has {size} × {size} pixels; another --image-size is for pictures of your own"
+        )
     known = {name for name, _ in NAMES}
     with display_for(recipe.epochs, group) as display:
         result = train(

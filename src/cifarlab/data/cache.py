@@ -7,7 +7,6 @@ version and the format below. It holds ``train.safetensors``, ``test.safetensors
 
 import contextlib
 import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import safetensors.torch
 import torch
 
 from cifarlab.config import fingerprint, from_json, to_json
+from cifarlab.data.locations import cache_folder
 from cifarlab.data.memory import LOADING_COPIES, refuse_beyond_memory
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import DataDescription, Source, Split
@@ -69,18 +69,6 @@ class Manifest:
 
 class _UnusableEntry(Exception):
     """The entry cannot be used. The message says why; it is empty where there is no entry yet."""
-
-
-def cache_folder() -> Path:
-    """``$CIFARLAB_CACHE``, else ``$XDG_CACHE_HOME/cifarlab``, else ``~/.cache/cifarlab``."""
-    if chosen := os.environ.get("CIFARLAB_CACHE"):
-        return Path(chosen)
-    if caches := os.environ.get("XDG_CACHE_HOME"):
-        return Path(caches) / "cifarlab"
-    try:
-        return Path.home() / ".cache" / "cifarlab"
-    except RuntimeError as error:
-        raise UserError("there is no home folder for the cache; set CIFARLAB_CACHE to a folder") from error
 
 
 def open_cached(

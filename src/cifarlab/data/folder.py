@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from cifarlab.data.archive import MAX_MEMBER_BYTES, list_archive, read_archive
-from cifarlab.data.cache import Prepared, cache_folder, open_cached
+from cifarlab.data.cache import Prepared, open_cached
 from cifarlab.data.layout import DEEPEST, Layout, Listing, arrange, is_hidden, is_ignored, is_note
+from cifarlab.data.locations import cache_folder
 from cifarlab.data.memory import PREPARING_COPIES, refuse_beyond_memory
 from cifarlab.data.pictures import Preparation, decode
 from cifarlab.data.split import Source, Split
@@ -97,7 +98,8 @@ def _identity(path: Path) -> str:
     return hashlib.sha256(repr(states).encode()).hexdigest()
 
 
-def _layout(path: Path, name: str) -> Layout:
+def layout_of(path: Path, name: str) -> Layout:
+    """Which file of a folder or archive is which image; ``name`` is what messages call it."""
     return arrange(*_listing(path), name)
 
 
@@ -113,7 +115,7 @@ def _listing(path: Path) -> Listing:
 
 def _image_names(path: Path, name: str) -> tuple[list[str], list[str]]:
     """The path inside the data set of every image of both halves."""
-    layout = _layout(path, name)
+    layout = layout_of(path, name)
     return [file for file, _ in layout.train], [file for file, _ in layout.test]
 
 
@@ -148,7 +150,7 @@ def _scan(path: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 def _prepare(path: Path, preparation: Preparation, name: str) -> Prepared:
     """Read and decode every picture, after all that can be checked without that."""
-    layout = _layout(path, name)
+    layout = layout_of(path, name)
     pictures = len(layout.train) + len(layout.test)
     refuse_beyond_memory(name, pictures, preparation.size, PREPARING_COPIES)
     where = printable(cache_folder())
@@ -165,7 +167,7 @@ def _decode_all(path: Path, layout: Layout, preparation: Preparation, name: str)
     halves = [(half, np.empty((len(half), 3, size, size), np.uint8)) for half in (layout.train, layout.test)]
     rows = {file: images[row] for half, images in halves for row, (file, _) in enumerate(half)}
     unreadable: list[tuple[str, UserError]] = []
-    for tried, (file, content) in enumerate(_contents(path, rows), start=1):
+    for tried, (file, content) in enumerate(contents(path, rows), start=1):
         try:
             if isinstance(content, UserError):
                 raise content
@@ -183,7 +185,7 @@ def _decode_all(path: Path, layout: Layout, preparation: Preparation, name: str)
     return Prepared(train, test, layout.test_set)
 
 
-def _contents(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes | UserError]]:
+def contents(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes | UserError]]:
     """Every wanted file with its content, or with why it has none, in any order."""
     if path.is_dir():
         return _read_folder(path, wanted)

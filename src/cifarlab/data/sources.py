@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cifarlab.data.cifar import open_cifar, open_cifar12, open_cifar_at
+from cifarlab.data.cifar.sets import open_cifar, open_cifar12, open_cifar_at
 from cifarlab.data.digits import open_digits
 from cifarlab.data.folder import no_such_path, open_pictures
 from cifarlab.data.pictures import Preparation
@@ -23,7 +23,8 @@ def open_source(name: str, preparation: Preparation | None = None) -> Source:
     """The data set called ``name``: one of ``NAMES``, else a path. ``./digits`` is a path.
 
     Args:
-        preparation: how pictures of the user's own are brought to one size; None for the usual way.
+        preparation: how pictures of the user's own are brought to one size; None for the usual way. Data
+            sets that have a size keep it.
 
     Raises:
         UserError: there is no such data set, or it cannot be used; the message says what to do.
@@ -31,15 +32,13 @@ def open_source(name: str, preparation: Preparation | None = None) -> Source:
     if not name:
         raise UserError(f"name a data set ({', '.join(_names())}), or the path of a folder or archive")
     if name in _names():
-        return _as_it_is(_open_named(name), preparation)
+        return _open_named(name)
     path = Path(name)
     with one_line_errors(f"read {name}"):
         exists = path.exists()
     if not exists:
         raise _no_such_data(path)
-    if source := open_cifar_at(path):
-        return _as_it_is(source, preparation)
-    return open_pictures(path, preparation or Preparation())
+    return open_cifar_at(path) or open_pictures(path, preparation or Preparation())
 
 
 def _names() -> list[str]:
@@ -62,14 +61,3 @@ def _no_such_data(path: Path) -> UserError:
     if plain in _names():
         return UserError(f"there is no data set {printable(path)}; did you mean {plain}?")
     return no_such_path(path, names=_names())
-
-
-def _as_it_is(source: Source, preparation: Preparation | None) -> Source:
-    """A source whose images have their size; to ask for another one is refused."""
-    size = source.description.image_size
-    if preparation is not None and preparation.size != size:
-        raise UserError(
-            f"{source.description.name} has {size} × {size} pixels; another --image-size is for pictures of "
-            "your own"
-        )
-    return source

@@ -90,7 +90,8 @@ def summary(found: dict[str, Any]) -> list[str]:
     )
     if duplicates["crowded"]:
         lines.append(
-            "so many images have a near-duplicate that they may merely be of one kind; look at the page"
+            "so many images have a near-duplicate that they may merely be of one kind: look at the page; only "
+            "exact and mirrored copies are counted and excluded"
         )
     if found["labels"]:
         counts = {half: len(found["labels"][half]["suspects"]) for half in ("train", "test")}

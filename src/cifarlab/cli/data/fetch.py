@@ -14,7 +14,7 @@ from cifarlab.cli.parsing import parse
 from cifarlab.errors import Stopped, UserError, nearest
 
 if TYPE_CHECKING:
-    from cifarlab.data.official import OfficialArchive
+    from cifarlab.data.cifar.official import OfficialArchive
 
 DATA_SETS = {"cifar10": ("cifar10",), "cifar100": ("cifar100",), "cifar12": ("cifar10", "cifar100")}
 """What can be asked for, and whose archives it needs."""
@@ -42,8 +42,9 @@ def main(arguments: list[str]) -> None:
     options = parse(Options, "data fetch", arguments)
     data_sets = _data_sets(options.names)
     from cifarlab.cli.data.fetch_display import display
+    from cifarlab.data.cifar.official import ARCHIVES, HOST
     from cifarlab.data.fetch import fetch
-    from cifarlab.data.official import ARCHIVES, HOST, archives_folder
+    from cifarlab.data.locations import archives_folder
 
     kind = "python" if options.python else "binary"
     archives = {each.data_set: each for each in ARCHIVES if each.kind == kind}

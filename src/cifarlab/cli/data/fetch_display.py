@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
 
-from cifarlab.data.fetch_loop import Progress
+from cifarlab.data.fetch.loop import Progress
 from cifarlab.errors import printable
 
 LONG_SECONDS = 300.0

@@ -13,7 +13,7 @@ from cifarlab.errors import UserError, printable
 from cifarlab.files import one_line_errors
 
 if TYPE_CHECKING:
-    from cifarlab.data.cifar_place import Place
+    from cifarlab.data.cifar.place import Place
 
 DATA_SETS = {"cifar10": ("cifar10",), "cifar100": ("cifar100",), "cifar12": ("cifar10", "cifar100")}
 """The names, and whose archives each needs."""
@@ -61,9 +61,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _checks(names: Iterable[str]) -> list[Check]:
-    from cifarlab.data.cifar_place import absent, places_in, recognize
+    from cifarlab.data.cifar.place import absent, places_in, recognize
     from cifarlab.data.folder import no_such_path
-    from cifarlab.data.official import archives_folder
+    from cifarlab.data.locations import archives_folder
 
     folder = archives_folder()
     stored = places_in(folder)
@@ -96,9 +96,9 @@ def _verify(check: Check) -> None:
 
         print_counts(*verify_pictures(check.path))
         return
-    from cifarlab.data.cifar import load
-    from cifarlab.data.cifar_batch import class_names
-    from cifarlab.data.cifar_place import refuse_unofficial
+    from cifarlab.data.cifar.batch import class_names
+    from cifarlab.data.cifar.place import refuse_unofficial
+    from cifarlab.data.cifar.sets import load
 
     print(f"{printable(check.path)}: {_what_it_is(check.place)}")
     if check.must_be_official:
@@ -110,7 +110,7 @@ def _verify(check: Check) -> None:
 
 def _what_it_is(place: "Place") -> str:
     """Size and sum, and whose they are."""
-    from cifarlab.data.cifar_place import is_official, md5_of, title
+    from cifarlab.data.cifar.place import is_official, md5_of, title
 
     archive = place.archive
     if place.path.is_dir():

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cifarlab.data.cifar_names import CIFAR10, CIFAR100_COARSE, CIFAR100_FINE
-from cifarlab.data.cifar_pickle import read_pickled_dict
-from cifarlab.data.official import OfficialArchive
+from cifarlab.data.cifar.names import CIFAR10, CIFAR100_COARSE, CIFAR100_FINE
+from cifarlab.data.cifar.official import OfficialArchive
+from cifarlab.data.cifar.pickles import read_pickled_dict
 from cifarlab.errors import UserError, printable
 
 SIZE = 32

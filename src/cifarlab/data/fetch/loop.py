@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cifarlab.data.fetch_answer import Answer, Question, ask
-from cifarlab.data.fetch_connection import BadRange, Refusal, Trouble
-from cifarlab.data.fetch_part import Part
-from cifarlab.data.official import OfficialArchive
+from cifarlab.data.cifar.official import OfficialArchive
+from cifarlab.data.fetch.answer import Answer, Question, ask
+from cifarlab.data.fetch.connection import BadRange, Refusal, Trouble
+from cifarlab.data.fetch.part import Part
 from cifarlab.errors import Unavailable, UserError
 from cifarlab.files import one_line_errors
 

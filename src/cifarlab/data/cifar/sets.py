@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cifarlab.data.cache import Prepared, cache_folder, open_cached
-from cifarlab.data.cifar_batch import Batch, check_names, class_names, join, read_batch
-from cifarlab.data.cifar_names import FISH, FLOWERS
-from cifarlab.data.cifar_place import (
+from cifarlab.data.cache import Prepared, open_cached
+from cifarlab.data.cifar.batch import Batch, check_names, class_names, join, read_batch
+from cifarlab.data.cifar.names import FISH, FLOWERS
+from cifarlab.data.cifar.place import (
     Place,
     find_stored,
     identity,
@@ -22,6 +22,7 @@ from cifarlab.data.cifar_place import (
     recognize,
     title,
 )
+from cifarlab.data.locations import cache_folder
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source, Split
 from cifarlab.errors import printable

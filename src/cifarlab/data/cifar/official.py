@@ -4,12 +4,8 @@ Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 20
 the publisher gives; it guards against accidents, not against attackers.
 """
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
-
-from cifarlab.data.cache import cache_folder
 
 HOST = "https://www.cs.toronto.edu/~kriz/"
 
@@ -127,13 +123,3 @@ ARCHIVES = (
     ),
 )
 """For each data set the binary archive first: it is the one that is fetched and read by default."""
-
-
-def archives_folder() -> Path:
-    """Where fetched archives lie, and where one that was fetched by other means is looked for.
-
-    ``$CIFARLAB_DATA``, else ``archives`` in the cache folder.
-    """
-    if chosen := os.environ.get("CIFARLAB_DATA"):
-        return Path(chosen)
-    return cache_folder() / "archives"

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from cifarlab.data.fetch_answer import is_version
+from cifarlab.data.fetch.answer import is_version
 from cifarlab.errors import UserError
 from cifarlab.files import one_line_errors, read_json, write_json
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import filelock
 
-from cifarlab.data.fetch_answer import address
-from cifarlab.data.fetch_loop import Download, Patience, Progress, Silence
-from cifarlab.data.fetch_part import Part
-from cifarlab.data.official import HOST, OfficialArchive
+from cifarlab.data.cifar.official import HOST, OfficialArchive
+from cifarlab.data.fetch.answer import address
+from cifarlab.data.fetch.loop import Download, Patience, Progress, Silence
+from cifarlab.data.fetch.part import Part
 from cifarlab.errors import UserError
 from cifarlab.files import make_folder, one_line_errors
 

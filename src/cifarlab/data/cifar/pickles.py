@@ -11,7 +11,7 @@ Source: the opcodes as documented in CPython's Lib/pickletools.py.
 from collections.abc import Callable
 from typing import Any
 
-from cifarlab.data.cifar_pickle_known import NAMES, Known, Refused, called, finished, give_state
+from cifarlab.data.cifar.pickle_names import NAMES, Known, Refused, called, finished, give_state
 from cifarlab.errors import UserError, printable
 
 _MAX_OPCODES = 1_000_000  # CIFAR-100's training file takes about 200,000; each makes one object at most

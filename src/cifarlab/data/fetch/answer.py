@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 
-from cifarlab.data.fetch_connection import BadRange, Refusal, Response, Trouble, open_once
+from cifarlab.data.fetch.connection import BadRange, Refusal, Response, Trouble, open_once
 from cifarlab.errors import UserError
 
 MAX_REDIRECTS = 5

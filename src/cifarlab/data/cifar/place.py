@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cifarlab.data.archive import Limits, file_names, read_members
-from cifarlab.data.official import ARCHIVES, OfficialArchive, OfficialFile, archives_folder
+from cifarlab.data.cifar.official import ARCHIVES, OfficialArchive, OfficialFile
+from cifarlab.data.locations import archives_folder
 from cifarlab.errors import UserError, printable
 from cifarlab.files import one_line_errors, sha256_of
 
