@@ -46,6 +46,7 @@ def another(path: str, value: Any) -> Any:
     by_name: dict[str, Any] = {
         "select_by": "last",
         "precision": "fp32",
+        "class_weights": "balanced",
         "published": Judging(),
         "augment": (Rotation(),),
     }

@@ -22,6 +22,7 @@ from cifarlab.data.split import Source, Split, source_of
 from cifarlab.errors import UserError
 from cifarlab.exclusion import ExcludedImage, Exclusions, Partner, write_exclusions
 from cifarlab.judge import Part, judge
+from cifarlab.metrics import confusion
 from cifarlab.models import PlainCnn
 from cifarlab.optim import Adam
 from cifarlab.recipe import Judging, Recipe, TrainingMode
@@ -261,7 +262,7 @@ def test_a_list_of_excluded_images_gives_both_accuracies(trained: Path, tmp_path
     assert without["accuracy"] == int(right[stays].sum()) / 446
     assert (without["images"], without["excluded"], without["by"]) == (446, 4, str(path))
     assert without["interval"] == list(accuracy_interval(int(right[stays].sum()), 446))
-    assert sum(map(sum, without["confusion_matrix"])) == 446
+    assert without["confusion_matrix"] == confusion(stored["logits"][stays], stored["labels"][stays])
     assert set(plain) - set(without) == {"run", "data", "part", "mode", "class_names"}
     alone = found["only_excluded"]
     assert (alone["accuracy"], alone["images"]) == (int(right[~stays].sum()) / 4, 4)
@@ -287,8 +288,15 @@ def test_the_list_is_only_about_the_test_set_of_the_same_data(trained: Path, tmp
             judge(trained, device="cpu", exclude=other)
     with pytest.raises(UserError, match="a test set of 450 does not have"):
         judge(trained, device="cpu", exclude=listed(tmp_path / "far", trained, 450))
-
-
-def test_a_list_of_everything_is_refused(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="excludes every test image"):
-        judge(trained, device="cpu", exclude=listed(tmp_path / "audit", trained, *range(450)))
+        judge(trained, device="cpu", exclude=listed(tmp_path / "all", trained, *range(450)))
+
+
+def test_a_list_of_data_that_the_run_was_not_trained_on_is_refused(
+    on_pictures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    other = write_pictures(tmp_path / "other", ("cat", "dog"), each=18)
+    data = open_source(str(other)).description
+    write_exclusions(tmp_path, Exclusions("other", data.train_sha256, data.test_sha256, ()))
+    with pytest.raises(UserError, match="made for another training set than the run's"):
+        judge(on_pictures[0], data=str(other), device="cpu", exclude=tmp_path)

@@ -19,7 +19,9 @@ from cifarlab.errors import EXPECTED, UserError
 from cifarlab.runtime import device_named
 
 BatchStatistics = Literal["process", "all"]
-"""What BatchNorm normalizes with in training: each process's own part of the batch, or all of the batch."""
+"""What BatchNorm normalizes with in training: each process's own part of the batch, or all of the batch.
+
+In a batch with fewer images than processes, "all" counts the first image once more for every idle process."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,21 @@ class Group:
         content = self.bytes_from_first(packed)
         return value if self.is_first else json.loads(content)
 
+    def agree(self, settings: str) -> None:
+        """Check that all processes were started alike.
+
+        Args:
+            settings: all that must be the same, as text.
+
+        Raises:
+            UserError: in all of them, where one differs.
+        """
+        if self.any(settings != self.from_first(lambda: settings)):
+            raise UserError(
+                "the processes of this run differ in recipe, seed, data, device or version; start all with "
+                "the same command and the same files"
+            )
+
     def bytes_from_first(self, make: Callable[[], bytes]) -> bytes:
         """The bytes that ``make`` gives in the first process, in all of them; errors too."""
         if self.size == 1:
@@ -177,19 +194,18 @@ class Group:
         """
         if self.size == 1:
             return device_named(name)
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        device = device_named(name)
-        if device.type == "cpu":
-            return device
-        if name != "cuda":
+        if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+            return torch.device("cpu")
+        if name not in ("auto", "cuda"):
             raise UserError(f"--device {name} is one device; several processes take cpu, cuda or auto")
         if self.local_rank >= torch.cuda.device_count():
             raise UserError(
-                f"this machine has {torch.cuda.device_count()} GPUs; start at most as many processes on it"
+                f"this machine has {torch.cuda.device_count()} GPUs; start at most as many processes on it, "
+                "or take --device cpu"
             )
+        # First of all: what has no number goes to the first GPU otherwise.
         torch.cuda.set_device(self.local_rank)
-        return torch.device("cuda", self.local_rank)
+        return device_named(f"cuda:{self.local_rank}")
 
     def _meet(self) -> None:
         """Wait for all processes."""

@@ -34,8 +34,6 @@ def finish(
     last_logits = _logits(job, test, interrupts)
     job.network.load_state_dict(progress.best_weights)
     logits = _logits(job, test, interrupts)
-    if not bool(logits.isfinite().all() & last_logits.isfinite().all()):
-        raise Diverged("the logits of the test images are not finite")
     written = job.group.from_first(lambda: _write(job, progress, split, logits, last_logits, out, record))
     return cast(dict[str, Any], written)
 
@@ -53,6 +51,8 @@ def _write(
 
     A crash before loses nothing, since the resume state still holds both sets of weights.
     """
+    if not bool(logits.isfinite().all() & last_logits.isfinite().all()):
+        raise Diverged("the logits of the test images are not finite")
     description, network, device = job.description, job.network, job.training.images.device
     figures = verdict(logits, split.labels, split.class_names)
     parameters, flops = count_parameters(network), forward_flops(network, description.data.image_size)
@@ -88,7 +88,7 @@ def _write(
         "select_by": job.judging.select_by,
         "evaluation_mode": to_json(job.judging.mode),
         "device": str(device),
-        "processes": {"count": job.group.size, "batch_statistics": job.group.batch_statistics},
+        "processes": progress.teams,
         "precision": effective_precision(description.recipe.precision, device),
         "versions": versions(),
         "hardware": hardware(device),

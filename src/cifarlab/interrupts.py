@@ -14,9 +14,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """While entered, the first SIGINT or SIGTERM is noted, so that work can be saved before the end.
 
-    A second signal ends the process at once in the usual way, unless the process is one of several: torchrun
-    hands a signal on that the terminal has sent already. Outside the main thread, where Python delivers no
-    signals, it does nothing.
+    A second signal ends the process at once in the usual way, unless the process is one of several: their
+    launcher ends them itself if they take too long, and may send a signal twice. Outside the main thread,
+    where Python delivers no signals, it does nothing.
 
     Args:
         group: the processes that stop together, wherever the signal arrived.
@@ -30,7 +30,8 @@ class Interrupts:
     def check(self) -> None:
         """Raise Stopped if a signal has arrived; all processes of the group must ask."""
         if self._group.any(self._received is not None):
-            raise Stopped(f"stopped by {signal.Signals(self._received or signal.SIGTERM).name}")
+            reason = signal.Signals(self._received).name if self._received else "a signal to another process"
+            raise Stopped(f"stopped by {reason}")
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

@@ -21,8 +21,8 @@ class CrossEntropy:
         if self.class_weights == "equal":
             return None
         counts = torch.bincount(labels, minlength=classes)
-        # A class without images has no image to weight.
-        return (len(labels) / (classes * counts.clamp(min=1))).float()
+        # A class without images has no image to weight, and no part in the mean.
+        return (len(labels) / ((counts > 0).sum() * counts.clamp(min=1))).float()
 
     def mean(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
         """The mean over a batch, a scalar: logits ``[N, K]``, int64 labels ``[N]``; computed in fp32.

@@ -31,13 +31,24 @@ class Progress:
     best_epoch: int = 0
     best_score: float | None = None
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    teams: list[dict[str, Any]] = field(default_factory=list)
+    """How many processes have had a part in this run, where it went on with another number."""
 
-    def count(self, loss: Tensor, correct: Tensor, seconds: float) -> None:
-        """Add one step: its summed loss and correct images (scalars), and how long it took."""
+    def count(self, loss: Tensor, correct: Tensor) -> None:
+        """Add one step: its summed loss and correct images (scalars)."""
         self.totals += torch.stack((loss, correct)).to(self.totals.dtype)
         self.step += 1
+
+    def spend(self, seconds: float) -> None:
+        """Add time that went into steps."""
         self.training_seconds += seconds
         self.seconds += seconds
+
+    def note_team(self, processes: int, batch_statistics: str) -> None:
+        """Remember how many processes train from here on, and what BatchNorm sees in them."""
+        team = {"count": processes, "batch_statistics": batch_statistics if processes > 1 else "process"}
+        if team not in self.teams:
+            self.teams.append(team)
 
     def finish_epoch(self, line: dict[str, Any], score: float, network: nn.Module) -> None:
         """Take up a judged epoch; keep a copy of its weights if ``score`` (higher is better) is the best."""
@@ -89,6 +100,7 @@ def capture(progress: Progress, network: nn.Module, optimizer: torch.optim.Optim
             "history": progress.history,
             "best_epoch": progress.best_epoch,
             "best_score": progress.best_score,
+            "teams": progress.teams,
         },
     )
 

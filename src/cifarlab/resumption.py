@@ -80,9 +80,10 @@ def latest(
     Raises:
         UserError: there are states, and all are damaged; a run never starts anew in silence.
     """
-    state = newest_state(folder, display) if group.is_first else None
-    if group.size > 1:
-        content = group.bytes_from_first(lambda: encode(state.tensors, state.values) if state else b"")
+    if group.size == 1:
+        state = newest_state(folder, display)
+    else:
+        content = group.bytes_from_first(lambda: _packed(newest_state(folder, display)))
         state = State(*decode(content, folder)) if content else None
     if state is None:
         return start(next(network.parameters()).device)
@@ -91,6 +92,10 @@ def latest(
         progress.totals.zero_()  # the saved ones are the sums over all processes; the first has them
     display.say(f"resumed after {progress.epoch} epochs and {progress.step} steps")
     return progress
+
+
+def _packed(state: State | None) -> bytes:
+    return b"" if state is None else encode(state.tensors, state.values)
 
 
 def newest_state(folder: Path, display: Display) -> State | None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from cifarlab import metrics, resumption, run
 from cifarlab.augment import apply_all, draw_epoch
+from cifarlab.config import fingerprint
 from cifarlab.data.batches import epoch_order
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
@@ -67,6 +68,7 @@ def train(
     place = group.device(device)
     first_weights, origin = resumption.initial_weights(start_from)
     description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
+    group.agree(f"{fingerprint(description)} {place.type} {group.batch_statistics}")
     group.from_first(lambda: None if resume and run.is_run(out) else run.refuse_existing(out))
     with own_randomness(place), contextlib.ExitStack() as held:
         # Whatever is wrong with recipe or data shows here, before anything is written.
@@ -77,6 +79,7 @@ def train(
             if result is not None:
                 return cast(dict[str, Any], result)
             progress = resumption.latest(out, job.network, job.optimizer, display, group)
+            progress.note_team(group.size, group.batch_statistics)
             group.from_first(lambda: run.write_metrics(out, progress.history))
             display.begin(job.all_steps)
             try:
@@ -150,14 +153,17 @@ def _train_epoch(
         job.optimizer.zero_grad()
 
         correct = (logits.detach().argmax(1) == labels).sum() * (weight > 0)
-        progress.count(loss.detach() * len(batch) / group.size, correct, watch.lap())
+        progress.count(loss.detach() * len(batch) / group.size, correct)
+        progress.spend(watch.lap())
         speed = progress.step * recipe.batch_size / progress.training_seconds
         display.step(epoch + 1, done, lr, loss.detach(), speed)
         if saver.is_due():
             guard.look()
+            progress.spend(watch.lap())
             saver.save(progress)
             progress.seconds += watch.lap()
-    guard.look()
+    guard.look()  # an accelerator has done all steps only now
+    progress.spend(watch.lap())
 
 
 def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[str, Any]:
@@ -189,13 +195,16 @@ def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[s
             labels = data.labels[data.indices].cpu()
             name = "val" if part == "validation" else "test"
             line[f"{name}_loss"] = metrics.mean_loss(logits, labels)
-            if not math.isfinite(line[f"{name}_loss"]):
-                raise Diverged(f"after epoch {progress.epoch + 1} the {part} loss is not finite")
             line[f"{name}_accuracy"] = metrics.correct_count(logits, labels) / len(labels)
             line[f"{name}_balanced_accuracy"] = metrics.balanced_accuracy(logits, labels)
     progress.seconds += watch.lap()
     line["seconds"] = round(progress.seconds, 3)
-    return line
+    # All processes decide by the same figures, also where their own differ in the last bit.
+    shared: dict[str, Any] = job.group.from_first(lambda: line)
+    for part, name in (("validation", "val"), ("test", "test")):
+        if not math.isfinite(shared.get(f"{name}_loss", 0.0)):
+            raise Diverged(f"after epoch {progress.epoch + 1} the {part} loss is not finite")
+    return shared
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:

@@ -12,6 +12,8 @@ from cifarlab.audit.duplicates import Duplicates, Thresholds, find_duplicates
 from cifarlab.audit.similarity import correlation, overlap, thumbnails
 from cifarlab.errors import Stopped
 
+MIRRORED_TOO = {"gradients": -1.0, "mirrored_gradients": -1.0}
+
 
 def never() -> None:
     pass
@@ -81,7 +83,7 @@ def test_horizons_are_not_taken_for_each_other() -> None:
     plain = correlation(images[:1].float().expand(11, -1, -1, -1), images[1:].float())
     assert float(plain.min()) > 0.6  # alike by correlation alone
     assert find(images, pictures(1, seed=6)).pairs == ()
-    fooled = Thresholds(gradients=-1.0, structure=-1.0)
+    fooled = Thresholds(structure=-1.0, **MIRRORED_TOO)
     assert len(find_duplicates(images, images[:1], fooled, never).pairs) > 5
 
 
@@ -111,6 +113,16 @@ def test_each_witness_is_needed(images: Tensor, witness: str) -> None:
     assert find(images[:1], images[1:]).pairs == ()
     without = replace(Thresholds(), **{witness: -1.0})
     assert among(find_duplicates(images[:1], images[1:], without, never)) == {(0, 1)}
+
+
+def test_a_mirrored_pair_needs_more_than_one_that_is_not() -> None:
+    image = same_shape_other_texture()[:1]
+    noise = 17 * torch.randn(image.shape, generator=torch.Generator().manual_seed(4))
+    noisy = (image.float() + noise).clamp(0, 255).to(torch.uint8)
+    found = find(image, noisy)
+    assert among(found) == {(0, 1)}
+    assert Thresholds().gradients < found.pairs[0].gradients < Thresholds().mirrored_gradients
+    assert find(image, noisy.flip(3)).pairs == ()
 
 
 def test_flat_pictures_are_compared_by_their_bytes_alone() -> None:

@@ -80,7 +80,6 @@ def test_the_folder_is_named_after_the_data_and_audited_again_without_complaint(
         (["digits", "--recipe", "dmeo"], "did you mean demo?"),
         (["digits", "--fold", "3"], "did you mean --folds?"),
         (["digits", "--device", "gpu"], "the device 'gpu' is not available here"),
-        (["digits", "--image-size", "64"], "has 32 × 32 pixels"),
     ],
     ids=" ".join,
 )

@@ -16,7 +16,7 @@ TRAIN = ["train", "demo", "--device", "cpu", *SMALL]
 
 def test_a_killed_process_ends_the_command_with_one_line_and_the_run_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    arguments = [*TRAIN, "--out", str(out), "--recipe.epochs", "60"]
+    arguments = [*TRAIN, "--out", str(out), "--recipe.epochs", "15"]
     command = subprocess.Popen(
         [sys.executable, "-m", "cifarlab", *arguments, "--processes", "2"],
         stdout=subprocess.PIPE,
@@ -45,7 +45,7 @@ def test_a_killed_process_ends_the_command_with_one_line_and_the_run_goes_on(tmp
         timeout=250,
     )
     assert stopped.returncode == 0, stopped.stderr
-    assert "resumed after" in stopped.stdout and "epoch 60/60" in stopped.stdout
+    assert "resumed after" in stopped.stdout and "epoch 15/15" in stopped.stdout
 
 
 def test_torchrun_trains_and_what_is_wrong_is_said_once(tmp_path: Path) -> None:
@@ -59,18 +59,28 @@ def test_torchrun_trains_and_what_is_wrong_is_said_once(tmp_path: Path) -> None:
     assert again.stderr.count("exists already; go on with --resume") == 1
 
 
-def test_other_commands_do_not_run_in_several_processes(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "0")
-    assert main(["list", "recipes"]) == 2
-    assert capsys.readouterr().err == (
-        "cifarlab: only train runs in several processes; start list without torchrun\n"
+def test_what_the_processes_say_themselves_is_said_once_with_its_exit_code(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cifarlab", *TRAIN, "--processes", "3", "--data", str(tmp_path / "absent")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
     )
-    monkeypatch.setenv("RANK", "1")
-    assert main(["list", "recipes"]) == 2
-    assert capsys.readouterr().err == ""
+    assert done.returncode == 2
+    assert done.stderr.count("there is no file or folder") == done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"), [({"WORLD_SIZE": "2"}, 0), ({"WORLD_SIZE": "x", "RANK": "0"}, 2)]
+)
+def test_a_variable_of_some_cluster_is_no_launcher(
+    variables: dict[str, str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    out = ["--out", str(tmp_path / "run"), "--recipe.epochs", "1"]
+    assert main([*TRAIN, *out]) == code
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "2000"])

@@ -129,6 +129,11 @@ def diverge_in(group: Group, recipe: Recipe, out: Path, rank: int) -> Any:
     train(recipe, SOURCE, out, group=group)
 
 
+def disagree_in(group: Group, recipe: Recipe, out: Path) -> Any:
+    """Train, each process with a seed of its own."""
+    train(recipe, SOURCE, out, seed=group.rank, group=group)
+
+
 def fail_in(group: Group, recipe: Recipe, out: Path, rank: int) -> Any:
     """Train; process ``rank`` meets a full disk after the first epoch."""
 

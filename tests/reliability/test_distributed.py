@@ -65,7 +65,7 @@ def test_a_run_without_batch_norm_and_dropout_ends_as_with_one_process(size: int
     for name in first:
         torch.testing.assert_close(second[name], first[name], rtol=1e-3, atol=1e-5)
     result = json.loads((tmp_path / "run" / run.RESULT).read_text())
-    assert result["processes"] == {"count": size, "batch_statistics": "process"}
+    assert result["processes"] == [{"count": size, "batch_statistics": "process"}]
     assert all(each["lines"] == seen[0]["lines"] for each in seen)
 
 
@@ -118,6 +118,17 @@ def test_a_run_goes_on_with_another_number_of_processes(before: int, after: int,
         assert without_timing(one).keys() == without_timing(other).keys()
         assert other["train_loss"] == pytest.approx(one["train_loss"], rel=1e-4)
         assert other["val_loss"] == pytest.approx(one["val_loss"], rel=1e-4)
+    teams = json.loads((out / run.RESULT).read_text())["processes"]
+    assert [each["count"] for each in teams] == [before, after]
+
+
+def test_processes_that_were_started_differently_do_not_train_together(tmp_path: Path) -> None:
+    for process in start_team(3, tmp_path, team_work.disagree_in, plain_recipe(), tmp_path / "run"):
+        workers.end_of(process)
+    outcomes = [outcome_of(tmp_path, each) for each in range(3)]
+    assert sorted(each["raised"] for each in outcomes) == ["SaidElsewhere", "SaidElsewhere", "UserError"]
+    assert any("differ in recipe, seed, data" in each["message"] for each in outcomes)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("size", "rank"), [(2, 0), (2, 1), (4, 2)])

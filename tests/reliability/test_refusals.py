@@ -12,10 +12,11 @@ import pytest
 from cifarlab import run
 from cifarlab.augment import HorizontalFlip
 from cifarlab.config import vary
+from cifarlab.data.holdout import Counts
 from cifarlab.data.split import Source
 from cifarlab.errors import Stopped, UserError
 from cifarlab.optim import Adam, Sgd
-from cifarlab.recipe import Recipe
+from cifarlab.recipe import Judging, Recipe
 from cifarlab.schedules import MultiStep
 from cifarlab.train import train
 from support import Recorder, contents, small_recipe, stop_at, synthetic_source
@@ -160,7 +161,7 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
         (replace(RECIPE, train_images=31), 0),
         (replace(RECIPE, train_images=300), 0),
         (RECIPE, -1),
-        (vary(RECIPE, "judging.holdout.fraction", 0.01), 0),
+        (replace(RECIPE, judging=Judging(Counts(58, 2))), 0),
     ],
     ids=["unequal subset", "too large a subset", "seed", "hold-out"],
 )

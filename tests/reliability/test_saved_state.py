@@ -72,6 +72,7 @@ FORGOTTEN: dict[str, tuple[Optimizer, Forget]] = {
     "history": (Adam(lr=0.01), _with_value("history", [])),
     "best epoch": (Adam(lr=0.01), _with_value("best_epoch", 0)),
     "best score": (Adam(lr=0.01), _with_value("best_score", None)),
+    "teams": (Adam(lr=0.01), _with_value("teams", [{"count": 9, "batch_statistics": "process"}])),
 }
 
 
@@ -108,7 +109,7 @@ def test_every_part_is_in_the_table_above(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(resumption, "capture", keep)
     train(_recipe(Adam()), SOURCE, tmp_path / "run")
-    values = {"epoch", "step", "history", "best_epoch", "best_score", "seconds", "training_seconds"}
+    values = {"epoch", "step", "history", "best_epoch", "best_score", "seconds", "training_seconds", "teams"}
     assert set(captured[-1].values) == values
     groups = {name.partition(".")[0] for name in captured[-1].tensors}
     assert groups == {"totals", "network", "best", "optimizer"}

@@ -20,6 +20,9 @@ from torch.nn import functional as F
 from cifarlab.audit.candidates import backgrounds, candidate_pairs
 from cifarlab.audit.similarity import Likeness, coarse_likeness, likeness, texture, thumbnails
 
+_ZOOM_MARGIN = 0.1
+"""A zoom that looks worse by so much at half size may still be the right one at full size."""
+
 Kind = Literal["exact", "mirrored", "near"]
 
 
@@ -33,6 +36,8 @@ class Thresholds:
     """Correlation of the pixels at half size, where a shift by an odd number of pixels costs much of it."""
     pixels: float = 0.86
     gradients: float = 0.65
+    mirrored_gradients: float = 0.75
+    """For pairs that are alike only when one is mirrored: airplanes and horses seen from both sides are."""
     structure: float = 0.80
     background: float = 0.5
     """1 − the pair's product, over 1 − that of its pictures with others of their kind; it must be below."""
@@ -167,15 +172,14 @@ def _verified(
     nothing = torch.full((len(worth),), -1.0)
     found = Likeness(nothing, nothing, nothing)
     for zoom, (values, shifts) in coarse.items():
-        # A zoom that looks a little worse at half size may be the right one at full size.
-        tried = (values[worth] > best[worth] - 0.1).nonzero().flatten()
+        tried = (values[worth] > best[worth] - _ZOOM_MARGIN).nonzero().flatten()
         places = worth[tried]
-        found = found.better(
-            likeness(first[places], second[places], zoom, shifts[places]).spread(tried, len(worth))
-        )
+        closer = likeness(first[places], second[places], zoom, shifts[places])
+        found = found.better(closer.spread(tried, len(worth)))
+    least = torch.where(mirrors[worth], thresholds.mirrored_gradients, thresholds.gradients)
     true = (
         (found.pixels > thresholds.pixels)
-        & (found.gradients > thresholds.gradients)
+        & (found.gradients > least)
         & (found.structure > thresholds.structure)
     )
     return worth[true], found.select(true)

@@ -84,10 +84,6 @@ def _run(arguments: list[str]) -> None:
             print(f"cifarlab {cifarlab.__version__}")
         case [name, *_] if name not in VERBS:
             raise UserError(f"no command is called {name!r}; {nearest(name, VERBS)}")
-        case [name, *_] if name != "train" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            if os.environ.get("RANK") != "0":
-                raise SaidElsewhere(WRONG_USE)
-            raise UserError(f"only train runs in several processes; start {name} without torchrun")
         case [name, *rest]:
             importlib.import_module(f"cifarlab.cli.{VERBS[name].module}").main(rest)
 

@@ -12,7 +12,6 @@ from cifarlab.cli.parsing import parse
 from cifarlab.errors import UserError, printable
 
 if TYPE_CHECKING:
-    from cifarlab.data.pictures import Preparation
     from cifarlab.distributed import Group
     from cifarlab.recipe import Recipe
 
@@ -75,7 +74,7 @@ def train_and_report(
 ) -> None:
     """Train, write the report, and print where everything is."""
     from cifarlab.data.pictures import Preparation
-    from cifarlab.data.sources import NAMES, open_source
+    from cifarlab.data.sources import NAMES, open_prepared
     from cifarlab.job import check_size
     from cifarlab.logs import display_for, write_tensorboard
     from cifarlab.report import write_report
@@ -87,12 +86,7 @@ def train_and_report(
         group.from_first(lambda: refuse_existing(out))
     check_size(recipe, options.image_size or Preparation().size)
     with group.one_after_the_other():
-        source = open_source(data, _preparation(options))
-    size = source.description.image_size
-    if options.image_size not in (None, size):
-        raise UserError(
-            f"{data} has {size} × {size} pixels; another --image-size is for pictures of your own"
-        )
+        source = open_prepared(data, options.image_size, options.fit)
     known = {name for name, _ in NAMES}
     with display_for(recipe.epochs, group) as display:
         result = train(
@@ -116,15 +110,6 @@ def train_and_report(
         page = write_report(out)
         print(_summary(result))
         print(f"report: {printable(page)}")
-
-
-def _preparation(options: Options) -> "Preparation | None":
-    """How pictures are prepared, where the user has a say in it."""
-    from cifarlab.data.pictures import Preparation
-
-    given = {"size": options.image_size, "fit": options.fit}
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return Preparation(**chosen) if chosen else None
 
 
 def _place_of_recipe(arguments: list[str], recipes: Container[str]) -> int | None:

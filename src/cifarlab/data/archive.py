@@ -75,11 +75,11 @@ def read_archive(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, byt
             yield str(inner), open_member()
 
 
-def file_names(path: Path, limits: Limits) -> Generator[str, None, None]:
-    """The base names of the plain files of an archive, in its own order, each before the next is read."""
+def file_paths(path: Path, limits: Limits) -> Generator[PurePosixPath, None, None]:
+    """The paths of the plain files of an archive, in its own order, each before the next is read."""
     for _, member, inner in _members(path, limits):
         if member.isreg():
-            yield inner.name
+            yield inner
 
 
 def read_members(path: Path, largest: Mapping[str, int], limits: Limits) -> Iterator[tuple[str, bytes]]:

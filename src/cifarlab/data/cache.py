@@ -22,7 +22,7 @@ import torch
 
 from cifarlab.config import fingerprint, from_json, to_json
 from cifarlab.data.locations import cache_folder
-from cifarlab.data.memory import LOADING_COPIES, refuse_beyond_memory
+from cifarlab.data.memory import LOADING_COPIES, processes_here, refuse_beyond_memory
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import DataDescription, Source, Split
 from cifarlab.errors import UserError, printable
@@ -101,7 +101,7 @@ def open_cached(
 
     def read(half: Half) -> Split:
         images = description.train_images if half == "train" else description.test_images
-        refuse_beyond_memory(name, images, description.image_size, LOADING_COPIES)
+        refuse_beyond_memory(name, images, description.image_size, LOADING_COPIES * processes_here())
         return _load_or_prepare(folder, prepare_checked, lambda: _read_half(folder, half))
 
     manifest = _load_or_prepare(folder, prepare_checked, lambda: _read_manifest(folder))

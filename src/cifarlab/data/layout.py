@@ -4,6 +4,7 @@ Either the class folders are at the top, or folders named ``train`` and ``test``
 folders in each. One folder may wrap it all, as archives often have it.
 """
 
+import itertools
 import os
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -60,7 +61,10 @@ def arrange(folders: Iterable[PurePosixPath], files: Iterable[PurePosixPath], na
     Raises:
         UserError: ``name`` and what is wrong: an empty class, a class that one half lacks, …
     """
-    pictures = sorted(set(files))
+    pictures = sorted(files)
+    for one, next_one in itertools.pairwise(pictures):
+        if one == next_one:
+            raise UserError(f"{name}: {printable(one)} is there twice; keep one of them")
     inside = {*folders, *(parent for file in pictures for parent in file.parents)} - {PurePosixPath()}
     root = _root(inside)
     tops = {folder.name for folder in inside if folder.parent == root}

@@ -32,6 +32,12 @@ def refuse_beyond_memory(name: str, pictures: int, size: int, copies: int) -> No
         )
 
 
+def processes_here() -> int:
+    """How many processes of one run are on this machine, as their launcher says: each loads all images."""
+    count = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    return int(count) if count.isdecimal() else 1
+
+
 def memory_left(root: Path = Path("/")) -> int:
     """Bytes that this process can still take: the machine's, and no more than its control groups allow.
 

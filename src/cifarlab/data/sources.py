@@ -1,6 +1,7 @@
 """A data set by what the user calls it: a name, or the path of a folder or an archive."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 from cifarlab.data.cifar.sets import open_cifar, open_cifar12, open_cifar_at
 from cifarlab.data.digits import open_digits
@@ -39,6 +40,21 @@ def open_source(name: str, preparation: Preparation | None = None) -> Source:
     if not exists:
         raise _no_such_data(path)
     return open_cifar_at(path) or open_pictures(path, preparation or Preparation())
+
+
+def open_prepared(name: str, image_size: int | None, fit: Literal["crop", "stretch"] | None) -> Source:
+    """The data set called ``name``, its pictures prepared as the user asked; None for the usual way.
+
+    Raises:
+        UserError: also where the data set has a size of its own and another one was asked for.
+    """
+    given = {"size": image_size, "fit": fit}
+    chosen: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    source = open_source(name, Preparation(**chosen))
+    size = source.description.image_size
+    if image_size not in (None, size):
+        raise UserError(f"{name} has {size} × {size} pixels; --image-size is for pictures of your own")
+    return source
 
 
 def _names() -> list[str]:

@@ -38,22 +38,15 @@ class Options:
 def main(arguments: list[str]) -> None:
     """Parse, audit, sum up."""
     options = parse(Options, "data audit", arguments)
-    if options.folds < 0 or options.folds == 1:
-        raise UserError(
-            f"folds: {options.folds} is not possible; 0 leaves the labels out, 2 or more check them"
-        )
     if options.epochs is not None and options.epochs < 1:
         raise UserError(f"epochs must be at least 1, found {options.epochs}")
     from cifarlab.audit import audit
-    from cifarlab.data.pictures import Preparation
-    from cifarlab.data.sources import open_source
+    from cifarlab.data.sources import open_prepared
     from cifarlab.logs import display_for
     from cifarlab.recipes import recipe_named
 
-    given = {"size": options.image_size, "fit": options.fit}
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     recipe = recipe_named(options.recipe).make()
-    source = open_source(options.data, Preparation(**chosen) if chosen else None)
+    source = open_prepared(options.data, options.image_size, options.fit)
     folder = options.out or Path("runs") / f"audit-{Path(source.description.name).name}"
     found = audit(
         source,
@@ -90,8 +83,8 @@ def summary(found: dict[str, Any]) -> list[str]:
     )
     if duplicates["crowded"]:
         lines.append(
-            "so many images have a near-duplicate that they may merely be of one kind: look at the page; only "
-            "exact and mirrored copies are counted and excluded"
+            "so many images have a near-duplicate that they may merely be of one kind: look at the page; "
+            "only exact and mirrored copies are counted and excluded"
         )
     if found["labels"]:
         counts = {half: len(found["labels"][half]["suspects"]) for half in ("train", "test")}

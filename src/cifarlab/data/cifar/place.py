@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cifarlab.data.archive import Limits, file_names, read_members
+from cifarlab.data.archive import Limits, file_paths, read_members
 from cifarlab.data.cifar.official import ARCHIVES, OfficialArchive, OfficialFile
 from cifarlab.data.locations import archives_folder
 from cifarlab.errors import UserError, printable
@@ -171,11 +171,13 @@ def _recognize_archive(path: Path) -> Place | None:
     # What is damaged from the start is refused, in words of their own, by those who read pictures.
     with (
         contextlib.suppress(UserError),
-        contextlib.closing(file_names(path, _LIMITS_OF_A_LOOK)) as names,
+        contextlib.closing(file_paths(path, _LIMITS_OF_A_LOOK)) as paths,
     ):
-        for name in itertools.islice(names, _LOOKED_AT):
+        for inner in itertools.islice(paths, _LOOKED_AT):
             for archive in ARCHIVES:
-                if name in {file.name for file in archive.files if file.half != "names"}:
+                # A picture of a class may well be called test; CIFAR's own files lie in no other folder.
+                known = {file.name for file in archive.files if file.half != "names"}
+                if inner.name in known and inner.parent.name in ("", archive.folder):
                     return Place(path, archive)
     return None
 
