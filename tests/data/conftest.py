@@ -1,4 +1,4 @@
-"""A cache of its own for a test, and a small folder of pictures."""
+"""A cache of its own for a test, a small folder of pictures, and no proxy."""
 
 from pathlib import Path
 
@@ -24,3 +24,10 @@ def pictures(tmp_path: Path) -> Path:
                 pixels = draw.randint(0, 256, (32, 32, 3)).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"{number}.png")
     return tmp_path / "pets"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads of the tests go to this machine."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)

@@ -8,65 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from cifarlab.data.fetch import fetch
 from cifarlab.data.fetch import part as fetch_part
-from cifarlab.data.fetch.loop import Patience, Progress
 from cifarlab.data.fetch.part import Part
 from cifarlab.errors import Unavailable, UserError
 from data.bad_answers import chunked, drops, in_chunks, says, spans, stalls, whole, wrong_bytes
-from data.bad_server import NAME, BadServer, Behavior, content_of, facts, good, serving
+from data.bad_server import NAME, BadServer, Behavior, content_of, good, serving
+from data.fetch_runs import CALM, Notes, only_the_archive
+from data.fetch_runs import LARGE as CONTENT
+from data.fetch_runs import fetch_large as run
 
-CONTENT = content_of(300_000)
 SIZE = len(CONTENT)
 OTHER = content_of(SIZE, seed=1)
-CALM = Patience(deadline=60, enough=1)
-"""Deadlines that no test meets."""
-
-
-class Notes(Progress):
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.begun: list[int] = []
-        self.counts: list[int] = []
-        self.troubles: list[tuple[str, float]] = []
-
-    def begin(self, path: Path, url: str, done: int, size: int) -> None:
-        self.begun.append(done)
-
-    def received(self, done: int) -> None:
-        self.counts.append(done)
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def trouble(self, reason: str, pause: float) -> None:
-        self.troubles.append((reason, pause))
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
 
 
 @pytest.fixture
 def server() -> Iterator[BadServer]:
     with serving(CONTENT) as server:
         yield server
-
-
-def run(server: BadServer, folder: Path, notes: Notes | None = None, patience: Patience = CALM) -> Path:
-    return fetch(facts(CONTENT), folder, server.url, notes, patience, sleep=lambda seconds: None)
-
-
-def only_the_archive(folder: Path) -> bool:
-    names = {path.name for path in folder.iterdir()}
-    return names == {NAME, f".{NAME}.lock"} and (folder / NAME).read_bytes() == CONTENT
-
-
-def nothing_published(folder: Path) -> bool:
-    return not (folder / NAME).exists()
 
 
 def test_a_good_host(server: BadServer, tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cifarlab.data.fetch import fetch
-from cifarlab.data.fetch.loop import Patience, Progress
-from cifarlab.errors import Unavailable
+from cifarlab.data.fetch.loop import Patience
 from data.bad_answers import (
     chunked,
     drops,
@@ -26,53 +24,18 @@ from data.bad_answers import (
     whole,
     wrong_bytes,
 )
-from data.bad_server import NAME, BadServer, Behavior, content_of, facts, good, serving
+from data.bad_server import NAME, BadServer, Behavior, content_of, good, serving
+from data.fetch_runs import CALM, HASTY, complaint
+from data.fetch_runs import SMALL as CONTENT
+from data.fetch_runs import fetch_small as run
 
-CONTENT = content_of(20_000)
 SIZE = len(CONTENT)
-CALM = Patience(deadline=60, enough=1)
-HASTY = Patience(deadline=0.1, enough=1)
-"""For hosts that are waited for in vain: a machine that is busy for that long does no harm to these tests."""
-
-
-class Pauses(Progress):
-    """Remembers them."""
-
-    def __init__(self) -> None:
-        self.reasons: list[str] = []
-        self.slept: list[float] = []
-
-    def trouble(self, reason: str, pause: float) -> None:
-        self.reasons.append(reason)
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def server() -> Iterator[BadServer]:
     with serving(CONTENT) as server:
         yield server
-
-
-def run(url: str, folder: Path, patience: Patience = CALM) -> Pauses:
-    pauses = Pauses()
-    fetch(facts(CONTENT), folder, url, pauses, patience, sleep=pauses.slept.append)
-    assert (folder / NAME).read_bytes() == CONTENT
-    return pauses
-
-
-def complaint(url: str, folder: Path, patience: Patience = CALM) -> str:
-    with pytest.raises(Unavailable) as caught:
-        run(url, folder, patience)
-    assert not (folder / NAME).exists()
-    message = str(caught.value)
-    assert message.isprintable() and len(message) < 1000
-    assert str(folder / NAME) in message
-    return message
 
 
 PASSING: dict[str, tuple[Behavior, str]] = {

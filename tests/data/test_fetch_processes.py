@@ -16,20 +16,14 @@ import pytest
 from cifarlab.data.fetch import fetch, part_of
 from cifarlab.data.fetch import loop as fetch_loop
 from cifarlab.data.fetch import part as fetch_part
-from cifarlab.data.fetch.loop import Patience
 from cifarlab.errors import UserError
 from data.bad_answers import stalls
-from data.bad_server import NAME, BadServer, content_of, facts, offer, serving
+from data.bad_server import NAME, BadServer, facts, offer, serving
+from data.fetch_runs import CALM
+from data.fetch_runs import LARGE as CONTENT
 from reliability.workers import command_line, end_of, small_files, start, wait_for
 
-CONTENT = content_of(300_000)
 SIZE = len(CONTENT)
-CALM = Patience(deadline=60, enough=1)
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
 
 
 @pytest.fixture

@@ -139,12 +139,6 @@ def sequences(folder: Path, seeds: range) -> None:
     assert 0.2 < published / len(seeds) < 0.9, "both ends are tested"
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def test_the_right_file_or_none(tmp_path: Path) -> None:
     sequences(tmp_path, range(500))
 
