@@ -144,16 +144,15 @@ def matrix_rate(size: int = 2048, rounds: int = 7) -> float:
     return 2 * size**3 / min(times) / 1e9
 
 
-def saving_cost(source: Source, scratch: Path, epoch_seconds: float) -> dict[str, float]:
-    """Milliseconds of one saved state and one logged epoch, and both as a share of an epoch."""
-    folder = scratch / "32-0"
-    description = read_description(folder)
+def saving_cost(run: Path, scratch: Path, epoch_seconds: float) -> dict[str, float]:
+    """Milliseconds of one saved state and one logged epoch of ``run``, and both as a share of an epoch."""
+    description = read_description(run)
     network = build_network(description, None)
     optimizer = description.recipe.optimizer.build(network.parameters())
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
-    line = read_metrics(folder)[-1]
+    line = read_metrics(run)[-1]
     progress: Progress = start(torch.device("cpu"))
     progress.finish_epoch(line, 1.0, network)
     saver = Saver(scratch, network, optimizer)
@@ -216,7 +215,9 @@ def main() -> None:
             "evaluation_images_per_second": round(
                 evaluation_rate(source, scratch / f"{options.batch_sizes[0]}-0"), 1
             ),
-            "saving_and_logging": saving_cost(source, scratch, 45_000 / ours),
+            "saving_and_logging": saving_cost(
+                scratch / f"{options.batch_sizes[0]}-0", scratch, 45_000 / ours
+            ),
             "hardware": hardware(torch.device("cpu")),
             "versions": versions(),
         }
