@@ -174,18 +174,21 @@ def _decompressed(file: IO[bytes]) -> IO[bytes]:
 
 
 @contextlib.contextmanager
-def _one_line_damage(path: Path) -> Iterator[None]:
+def one_line_damage(path: Path, complaint: str) -> Iterator[None]:
+    """One line for whatever goes wrong while an archive is read: ``path``, ``complaint``, and the reason."""
     try:
         yield
     except UserError:
         raise
-    except Exception as error:  # tarfile and the decompressors raise nearly every class on damaged bytes
+    except Exception as error:  # readers of archives and decompressors raise nearly every class on damage
         if isinstance(error, OSError) and error.errno is not None:
             raise from_os_error(error, f"read {path}") from error
         reason = printable(str(error) or type(error).__name__)
-        raise UserError(
-            f"{printable(path)} is not a tar archive, or damaged or incomplete ({reason}); fetch it again"
-        ) from error
+        raise UserError(f"{printable(path)} {complaint} ({reason}); fetch it again") from error
+
+
+def _one_line_damage(path: Path) -> contextlib.AbstractContextManager[None]:
+    return one_line_damage(path, "is not a tar archive, or damaged or incomplete")
 
 
 class _Stream:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import cast
 
-from cifarlab.data.archive import MAX_MEMBER_BYTES
-from cifarlab.errors import UserError, from_os_error, printable
+from cifarlab.data.archive import MAX_MEMBER_BYTES, one_line_damage
+from cifarlab.errors import UserError, printable
 from cifarlab.files import one_line_errors
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -108,19 +108,8 @@ def _refused(path: Path, member: zipfile.ZipInfo, reason: str) -> UserError:
     return UserError(f"{printable(path)}: refused {printable(_name(member))!r}: {reason}")
 
 
-@contextlib.contextmanager
-def _one_line_damage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # zipfile and zlib raise nearly every class on damaged bytes
-        if isinstance(error, OSError) and error.errno is not None:
-            raise from_os_error(error, f"read {path}") from error
-        reason = printable(str(error) or type(error).__name__)
-        raise UserError(
-            f"{printable(path)} is a damaged or incomplete zip archive ({reason}); fetch it again"
-        ) from error
+def _one_line_damage(path: Path) -> contextlib.AbstractContextManager[None]:
+    return one_line_damage(path, "is a damaged or incomplete zip archive")
 
 
 class _BoundedFile(io.FileIO):
