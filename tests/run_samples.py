@@ -14,7 +14,7 @@ RECIPE = Recipe(
     model=PlainCnn(widths=(4, 4, 8), batch_norm=True, dropout=(0.0, 0.1, 0.1)),
     augment=(RandomCrop(padding=2),),
     optimizer=Adam(lr=0.01),
-    schedule=MultiStep(milestones=(1,), factor_per_step=1000.0),
+    schedule=MultiStep(milestones=(1,), gamma=1000.0),
     epochs=2,
     batch_size=5,
     train_images=100,

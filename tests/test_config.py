@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from cifarlab.augment import HorizontalFlip, RandomCrop, Rotation
+from cifarlab.augment import HorizontalFlip, Mixup, RandomCrop, Rotation
 from cifarlab.config import differences, fingerprint, to_json, vary
 from cifarlab.data.holdout import Counts
 from cifarlab.errors import UserError
-from cifarlab.models import PlainCnn
+from cifarlab.models import Aspp, Cbam, PlainCnn, ResNet, ShakeShake, SlimAttention, TinyAttention
 from cifarlab.optim import Adam, Sgd
 from cifarlab.recipe import Judging, Recipe, TrainingMode
 from cifarlab.schedules import MultiStep
@@ -49,6 +49,20 @@ def another(path: str, value: Any) -> Any:
         "class_weights": "balanced",
         "published": Judging(),
         "augment": (Rotation(),),
+        "order": "full-pre-activation",
+        "activation": "swish",
+        "shortcut": "none",
+        "attention": Cbam(),
+        "kernel": 7,
+        "width": 48,
+        "depth": 32,
+        "unit": "basic",
+        "forward": "even",
+        "backward": "keep",
+        "level": "batch",
+        "mix": Mixup(),
+        "border": "edge",
+        "interpolation": "bilinear",
     }
     name = path.rpartition(".")[2]
     if name in by_name:
@@ -67,7 +81,17 @@ WHOLE = Recipe(
 
 
 @pytest.mark.parametrize(
-    "recipe", [WHOLE, Recipe(model=PlainCnn(), optimizer=Sgd(momentum=0.5))], ids=["Adam", "Sgd"]
+    "recipe",
+    [
+        WHOLE,
+        Recipe(model=PlainCnn(), optimizer=Sgd(momentum=0.5)),
+        Recipe(model=ResNet()),
+        Recipe(model=ResNet(attention=Cbam(), head=Aspp())),
+        Recipe(model=TinyAttention()),
+        Recipe(model=SlimAttention()),
+        Recipe(model=ShakeShake()),
+    ],
+    ids=["Adam", "Sgd", "ResNet", "Aspp", "TinyAttention", "SlimAttention", "ShakeShake"],
 )
 def test_vary_reaches_every_leaf_and_the_fingerprint_tells_them_apart(recipe: Recipe) -> None:
     paths = leaves(recipe)

@@ -1,6 +1,10 @@
 """Optimizers against the formulas of their papers, written out in NumPy."""
 
 import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cifarlab.errors import UserError
-from cifarlab.optim import Adam, Optimizer, Sgd
+from cifarlab.optim import Adadelta, Adagrad, Adam, AdamW, Muon, Optimizer, Sgd, set_rate
 
 STEPS = 20
 Array = NDArray[np.float64]
@@ -56,18 +60,67 @@ def sgd_by_hand(config: Sgd) -> list[Array]:
     return trace
 
 
-def torch_trace(config: Optimizer) -> list[Array]:
-    weights = nn.Parameter(torch.from_numpy(FIRST.copy()))
-    inputs, targets = torch.from_numpy(INPUTS), torch.from_numpy(TARGETS)
-    optimizer = config.build([weights])
+def adamw_by_hand(config: AdamW) -> list[Array]:
+    """Loshchilov and Hutter 2019, algorithm 2: the decay apart from the gradient, times the rate."""
+    weights, mean, square = FIRST.copy(), np.zeros(4), np.zeros(4)
+    trace = []
+    for t in range(1, STEPS + 1):
+        lr, g = rate(config.lr, t - 1), gradient(weights)
+        mean = config.beta1 * mean + (1 - config.beta1) * g
+        square = config.beta2 * square + (1 - config.beta2) * g**2
+        step = (mean / (1 - config.beta1**t)) / (np.sqrt(square / (1 - config.beta2**t)) + config.epsilon)
+        weights = weights - lr * step - lr * config.weight_decay * weights
+        trace.append(weights)
+    return trace
+
+
+def adagrad_by_hand(config: Adagrad) -> list[Array]:
+    """Duchi et al. 2011: divided by the root of the sum of all squares."""
+    weights, total = FIRST.copy(), np.zeros(4)
     trace = []
     for step in range(STEPS):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(config.lr, step)
-        (inputs @ weights - targets).square().mean().backward()
+        g = gradient(weights) + config.weight_decay * weights
+        total = total + g**2
+        weights = weights - rate(config.lr, step) * g / (np.sqrt(total) + config.epsilon)
+        trace.append(weights)
+    return trace
+
+
+def adadelta_by_hand(config: Adadelta) -> list[Array]:
+    """Zeiler 2012, algorithm 1, its step times the rate."""
+    weights, squares, moves = FIRST.copy(), np.zeros(4), np.zeros(4)
+    trace = []
+    for step in range(STEPS):
+        g = gradient(weights) + config.weight_decay * weights
+        squares = config.decay * squares + (1 - config.decay) * g**2
+        move = np.sqrt(moves + config.epsilon) / np.sqrt(squares + config.epsilon) * g
+        moves = config.decay * moves + (1 - config.decay) * move**2
+        weights = weights - rate(config.lr, step) * move
+        trace.append(weights)
+    return trace
+
+
+class OneLayer(nn.Module):
+    """A network whose only parameters are a vector's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(4, 1, bias=False, dtype=torch.float64)
+        with torch.no_grad():
+            self.classifier.weight.copy_(torch.from_numpy(FIRST.copy())[None])
+
+
+def torch_trace(config: Optimizer) -> list[Array]:
+    network = OneLayer()
+    inputs, targets = torch.from_numpy(INPUTS), torch.from_numpy(TARGETS)
+    optimizer = config.build(network)
+    trace = []
+    for step in range(STEPS):
+        set_rate(optimizer, rate(config.lr, step))
+        (network.classifier(inputs).squeeze(1) - targets).square().mean().backward()
         optimizer.step()
         optimizer.zero_grad()
-        trace.append(weights.detach().numpy().copy())
+        trace.append(network.classifier.weight.detach()[0].numpy().copy())
     return trace
 
 
@@ -103,11 +156,62 @@ def test_sgd_is_the_plain_formula(config: Sgd) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("config", [Adam(), Sgd()], ids=repr)
+@pytest.mark.parametrize(
+    ("config", "by_hand"),
+    [
+        (AdamW(lr=0.05, weight_decay=0.1), adamw_by_hand),
+        (AdamW(lr=0.2, beta1=0.5, beta2=0.7, epsilon=0.1, weight_decay=0.0), adamw_by_hand),
+        (Adagrad(lr=0.1), adagrad_by_hand),
+        (Adagrad(lr=0.1, epsilon=0.1, weight_decay=0.1), adagrad_by_hand),
+        (Adadelta(), adadelta_by_hand),
+        (Adadelta(lr=0.5, decay=0.7, epsilon=0.01, weight_decay=0.1), adadelta_by_hand),
+    ],
+    ids=repr,
+)
+def test_adaptive_optimizers_are_their_papers(
+    config: Optimizer, by_hand: Callable[[Any], list[Array]]
+) -> None:
+    # A matrix of one row: AdamW's default decays it.
+    for found, expected in zip(torch_trace(config), by_hand(config), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_adadelta_is_not_what_report_002_prints() -> None:
+    """Its table divides by the root of a sum of all squares and squares the gradient on top."""
+    weights = FIRST - 1.0 / np.abs(gradient(FIRST)) * gradient(FIRST) ** 2
+    assert np.abs(torch_trace(Adadelta())[0] - weights).max() > 0.01
+
+
+@pytest.mark.parametrize("config", [Adam(), AdamW(), Sgd()], ids=repr)
 def test_the_steps_are_fused(config: Optimizer) -> None:
-    """The guard against values that are not finite works through torch's fused optimizers only."""
-    optimizer = config.build([nn.Parameter(torch.zeros(1))])
-    assert all(group["fused"] for group in optimizer.param_groups)
+    """Only torch's fused optimizers can skip a step by themselves, on which the guard relies on a GPU."""
+    assert all(group["fused"] for group in config.build(OneLayer()).param_groups)
+
+
+@pytest.mark.parametrize("config", [Adam(), Adagrad(), Adadelta(), AdamW(), Sgd(momentum=0.0)], ids=repr)
+def test_weights_alone_decay_where_asked(config: Any) -> None:
+    """Biases and BatchNorm's factors stay where they are when their gradient is 0, the others shrink."""
+    network = nn.ModuleDict({"classifier": nn.Linear(3, 2), "norm": nn.BatchNorm1d(2)})
+    for decayed in ("weights", "all"):
+        optimizer = replace(config, lr=0.1, weight_decay=0.5, decayed=decayed).build(network)
+        before = {name: value.detach().clone() for name, value in network.named_parameters()}
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        moved = {name for name, value in network.named_parameters() if not torch.equal(value, before[name])}
+        everything = {name for name, value in before.items() if bool(value.any())}
+        assert moved == ({"classifier.weight"} if decayed == "weights" else everything)
+        assert (
+            network.get_parameter("classifier.weight").abs().sum() < before["classifier.weight"].abs().sum()
+        )
+
+
+@pytest.mark.parametrize("config", [Sgd(), Adagrad(), Adadelta(), Adam(), AdamW(), Muon()], ids=repr)
+def test_frozen_parameters_are_left_alone(config: Optimizer) -> None:
+    network = nn.Sequential(OrderedDict(body=nn.Linear(3, 3), classifier=nn.Linear(3, 2)))
+    network.get_submodule("body").requires_grad_(False)
+    inside = [id(p) for group in config.build(network).param_groups for p in group["params"]]
+    assert sorted(inside) == sorted(id(p) for p in network.get_submodule("classifier").parameters())
 
 
 @pytest.mark.parametrize(
@@ -124,6 +228,16 @@ def test_the_steps_are_fused(config: Optimizer) -> None:
         (Adam, {"beta2": math.nan}),
         (Adam, {"epsilon": -1.0}),
         (Adam, {"epsilon": math.nan}),
+        (AdamW, {"beta1": 1.0}),
+        (AdamW, {"weight_decay": math.nan}),
+        (Adagrad, {"lr": -1.0}),
+        (Adagrad, {"epsilon": math.inf}),
+        (Adadelta, {"decay": 1.0}),
+        (Adadelta, {"epsilon": 0.0}),
+        (Muon, {"lr": 0.0}),
+        (Muon, {"momentum": 1.0}),
+        (Muon, {"iterations": 0}),
+        (Muon, {"other_lr": math.nan}),
         (Sgd, {"lr": -0.1}),
         (Sgd, {"lr": math.inf}),
         (Sgd, {"weight_decay": math.nan}),

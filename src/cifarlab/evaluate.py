@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarlab import metrics
-from cifarlab.augment import Normalize
+from cifarlab.augment import Normalization
 from cifarlab.data.batches import DeviceSplit, epoch_order
 from cifarlab.distributed import ALONE, Group
 from cifarlab.models.modes import inference_mode
@@ -25,7 +25,7 @@ def never_stop() -> None:
 def logits_of(
     network: nn.Module,
     data: DeviceSplit,
-    normalize: Normalize,
+    normalize: Normalization,
     *,
     batch_size: int = 500,
     precision: Precision = "auto",
@@ -50,7 +50,7 @@ def logits_of(
 def training_mode_logits(
     network: nn.Module,
     data: DeviceSplit,
-    normalize: Normalize,
+    normalize: Normalization,
     *,
     batch_size: int,
     seed: int,
@@ -81,7 +81,7 @@ def logits_in_mode(
     mode: Mode,
     network: nn.Module,
     data: DeviceSplit,
-    normalize: Normalize,
+    normalize: Normalization,
     *,
     part: str,
     seed: int,

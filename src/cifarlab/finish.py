@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from cifarlab import metrics, run
 from cifarlab.checkpoint import encode, remove_states
@@ -32,7 +33,7 @@ def finish(
     split = source.read_test()
     test = whole(split, job.training.images.device)
     last_logits = _logits(job, test, interrupts)
-    job.network.load_state_dict(progress.best_weights)
+    job.judged.load_state_dict(progress.best_weights)
     logits = _logits(job, test, interrupts)
     written = job.group.from_first(lambda: _write(job, progress, split, logits, last_logits, out, record))
     return cast(dict[str, Any], written)
@@ -53,9 +54,13 @@ def _write(
     """
     if not bool(logits.isfinite().all() & last_logits.isfinite().all()):
         raise Diverged("the logits of the test images are not finite")
-    description, network, device = job.description, job.network, job.training.images.device
+    description, device = job.description, job.training.images.device
     figures = verdict(logits, split.labels, split.class_names)
-    parameters, flops = count_parameters(network), forward_flops(network, description.data.image_size)
+    untrained = _untrained(description)
+    parameters = count_parameters(untrained)
+    flops = forward_flops(untrained, description.data.image_size)
+    # Backward costs twice as much as forward, but hardly anything where only the last layer is trained.
+    passes = 1 if job.is_frozen else 3
     best, last = progress.history[progress.best_epoch - 1], progress.history[-1]
     result = {
         "schema": run.SCHEMA_VERSION,
@@ -68,19 +73,19 @@ def _write(
         **figures,
         "train_images": len(job.training),
         "val_images": len(job.validation),
-        "val_accuracy": best["val_accuracy"],
-        "val_loss": best["val_loss"],
+        "val_accuracy": best.get("val_accuracy"),
+        "val_loss": best.get("val_loss"),
         "best_epoch": best["epoch"],
         "last_epoch": last["epoch"],
         "last": {
             "epoch": last["epoch"],
-            "val_accuracy": last["val_accuracy"],
+            "val_accuracy": last.get("val_accuracy"),
             "test_accuracy": metrics.correct_count(last_logits, split.labels) / len(split),
         },
         "best_on_test": _best_on_test(progress.history),
         "parameters": {**asdict(parameters), "total": parameters.total},
         "flops": flops,
-        "training_flops": 3 * flops * len(job.training) * last["epoch"],
+        "training_flops": passes * flops * len(job.training) * last["epoch"],
         "seconds": round(progress.seconds, 3),
         "data": to_json(description.data),
         "seed": description.seed,
@@ -101,11 +106,17 @@ def _write(
     return result
 
 
+def _untrained(description: run.RunDescription) -> nn.Module:
+    """The network as its recipe has it, to count: without values, and with all that a run may have frozen."""
+    with torch.device("meta"):
+        return description.recipe.model.build(len(description.data.class_names), description.data.image_size)
+
+
 def _logits(job: Job, test: DeviceSplit, interrupts: Interrupts) -> Tensor:
     recipe = job.description.recipe
     return logits_in_mode(
         job.judging.mode,
-        job.network,
+        job.judged,
         test,
         recipe.normalize,
         part="test",

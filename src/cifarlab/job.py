@@ -1,19 +1,24 @@
 """What a run works with from its beginning to its end: network, optimizer, and the parts of its data."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cifarlab.averaging import average_of
 from cifarlab.data.batches import DeviceSplit, on_device, whole
 from cifarlab.data.holdout import per_class_subset
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
+from cifarlab.models.data_dependent import fit_to_data
+from cifarlab.progress import Progress
 from cifarlab.recipe import Judging, Recipe
 from cifarlab.run import RunDescription, load_weights, trained_network
 from cifarlab.runtime import reseed
+from cifarlab.schedules import Moment
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Job:
     """``network``, compiled where the recipe asks for it, its gradients shared where there are several
     processes."""
     optimizer: torch.optim.Optimizer
+    average: nn.Module | None
+    """The average of the weights, where the recipe asks for one."""
     class_weights: Tensor | None
     """float32 ``[K]`` where the recipe's loss weights the classes."""
     training: DeviceSplit
@@ -36,9 +43,34 @@ class Job:
     """The test set where protocol A or B evaluates it every epoch; None under protocol C."""
 
     @property
+    def judged(self) -> nn.Module:
+        """The network whose weights are judged and kept."""
+        return self.network if self.average is None else self.average
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the last dense layer alone is trained."""
+        first = self.description.initial_weights
+        return first is not None and first.trained == "classifier"
+
+    def switch_to_training(self) -> None:
+        """Training mode; what is frozen stays as it is in evaluation, BatchNorm's statistics too."""
+        self.network.train(not self.is_frozen)
+        self.network.get_submodule("classifier").train()
+
+    @property
     def steps(self) -> int:
         """Steps per epoch; the last batch may be a smaller one."""
         return math.ceil(len(self.training) / self.description.recipe.batch_size)
+
+    def moment(self, progress: Progress, step: int) -> Moment:
+        """Where the run stands before step ``step`` of the current epoch."""
+        return Moment(
+            step=progress.epoch * self.steps + step,
+            steps_per_epoch=self.steps,
+            epochs=self.description.recipe.epochs,
+            val_losses=[line["val_loss"] for line in progress.history if "val_loss" in line],
+        )
 
     @property
     def all_steps(self) -> int:
@@ -64,8 +96,14 @@ def prepare(
         UserError: the data do not fit the recipe, or the weights the network.
     """
     recipe = description.recipe
-    network = group.with_statistics(placed(build_network(description, first_weights), device), device)
     training, validation = divide(source, description, judging, device)
+    network = placed(build_network(description, first_weights), device)
+    if first_weights is None:
+        fit_to_data(network, lambda: _as_seen(training, recipe))
+    network = group.with_statistics(network, device)
+    if description.initial_weights is not None and description.initial_weights.trained == "classifier":
+        network.requires_grad_(False)
+        network.get_submodule("classifier").requires_grad_()
     watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
     labels = training.labels[training.indices]
     return Job(
@@ -74,7 +112,8 @@ def prepare(
         group=group,
         network=network,
         forward=group.shared(torch.compile(network) if recipe.compile else network, device),
-        optimizer=recipe.optimizer.build(network.parameters()),
+        optimizer=recipe.optimizer.build(network),
+        average=None if recipe.average is None else average_of(network),
         class_weights=recipe.loss.weights(labels, len(description.data.class_names)),
         training=training,
         validation=validation,
@@ -90,9 +129,25 @@ def build_network(description: RunDescription, weights: dict[str, Tensor] | None
     """
     reseed(description.seed, "first weights")
     network = trained_network(description).build()
-    if weights is not None:
-        load_weights(network, weights, "the run given by --from")
+    first = description.initial_weights
+    if weights is not None and first is not None:
+        if first.head == "new":
+            weights = with_head_of(network, weights)
+        load_weights(network, weights, f"{first.run}, given by --from,")
     return network
+
+
+def with_head_of(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``weights`` with the last dense layer of ``network`` in the place of their own."""
+    heads = {id(tensor) for tensor in network.get_submodule("classifier").state_dict(keep_vars=True).values()}
+    own = {name: value for name, value in network.state_dict(keep_vars=True).items() if id(value) in heads}
+    return weights | {name: value.detach().clone() for name, value in own.items()}
+
+
+def _as_seen(training: DeviceSplit, recipe: Recipe, batch_size: int = 1000) -> Iterator[Tensor]:
+    """The training images as the network sees them in evaluation, float32 ``[N, 3, H, W]`` a batch."""
+    for positions in torch.arange(len(training), device=training.images.device).split(batch_size):
+        yield recipe.normalize.apply(training.batch(positions)[0])
 
 
 def check_size(recipe: Recipe, image_size: int) -> None:

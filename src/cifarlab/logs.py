@@ -144,8 +144,8 @@ class LiveDisplay(Display):
                 str(line["epoch"]),
                 f"{line['train_loss']:.4f}",
                 f"{line['train_accuracy']:.2%}",
-                f"{line['val_loss']:.4f}",
-                f"{line['val_accuracy']:.2%}",
+                f"{line['val_loss']:.4f}" if "val_loss" in line else "",
+                f"{line['val_accuracy']:.2%}" if "val_accuracy" in line else "",
                 f"{line['lr']:.3g}",
                 f"{line['images_per_second']:,.0f}",
                 f"{line['seconds']:,.0f}",
@@ -160,11 +160,14 @@ class LiveDisplay(Display):
 
 def epoch_text(line: dict[str, Any], epochs: int) -> str:
     """One epoch's figures as a plain line."""
-    test = f"  test accuracy {line['test_accuracy']:.2%}" if "test_accuracy" in line else ""
+    validation = test = ""
+    if "val_loss" in line:
+        validation = f"  validation loss {line['val_loss']:.4f} accuracy {line['val_accuracy']:.2%}"
+    if "test_accuracy" in line:
+        test = f"  test accuracy {line['test_accuracy']:.2%}"
     return (
         f"epoch {line['epoch']}/{epochs}  train loss {line['train_loss']:.4f} "
-        f"accuracy {line['train_accuracy']:.2%}  validation loss {line['val_loss']:.4f} "
-        f"accuracy {line['val_accuracy']:.2%}{test}  lr {line['lr']:.3g}  "
+        f"accuracy {line['train_accuracy']:.2%}{validation}{test}  lr {line['lr']:.3g}  "
         f"{line['images_per_second']:,.0f} images/s  {line['seconds']:,.0f} s"
     )
 

@@ -83,10 +83,14 @@ def start(device: torch.device) -> Progress:
     return Progress(totals=torch.zeros(2, dtype=dtype, device=device))
 
 
-def capture(progress: Progress, network: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+def capture(
+    progress: Progress, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None
+) -> State:
     """Everything that the run needs to go on from here, bit for bit."""
     tensors = {"totals": progress.totals}
     tensors |= {f"network.{name}": value for name, value in network.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in progress.best_weights.items()}
     for place, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{place}.{name}": value for name, value in slots.items()}
@@ -105,14 +109,18 @@ def capture(progress: Progress, network: nn.Module, optimizer: torch.optim.Optim
     )
 
 
-def restore(state: State, network: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put ``state`` into ``network`` and ``optimizer``, and return the progress.
+def restore(
+    state: State, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None
+) -> Progress:
+    """Put ``state`` into ``network``, ``optimizer`` and ``average``, and return the progress.
 
     Raises:
         UserError: the state is not one of this network and optimizer.
     """
     try:
         network.load_state_dict(_under("network.", state.tensors))
+        if average is not None:
+            average.load_state_dict(_under("average.", state.tensors))
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in _under("optimizer.", state.tensors).items():
             place, _, slot = name.partition(".")

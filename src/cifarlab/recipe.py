@@ -1,16 +1,19 @@
 """The frozen description of one run: what is trained, how, and how it is judged."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from cifarlab.augment import Augmentation, Normalize
-from cifarlab.data.holdout import Fraction, Holdout
+from cifarlab.augment import Augmentation, Mixing, Normalization, Normalize
+from cifarlab.averaging import MovingAverage
+from cifarlab.data.holdout import Fraction, Holdout, NoHoldout
 from cifarlab.errors import UserError
 from cifarlab.losses import CrossEntropy, Loss
 from cifarlab.models import Model
 from cifarlab.optim import Adam, Optimizer
+from cifarlab.penalties import Penalty
 from cifarlab.runtime import Precision
-from cifarlab.schedules import Constant, Schedule
+from cifarlab.schedules import Constant, Plateau, Schedule
 
 SelectBy = Literal["val_loss", "val_accuracy", "val_balanced_accuracy", "test_accuracy", "last"]
 
@@ -67,10 +70,18 @@ class Recipe:
 
     model: Model
     augment: tuple[Augmentation, ...] = ()
-    normalize: Normalize = Normalize()
+    normalize: Normalization = Normalize()
+    mix: Mixing | None = None
+    """Mixing of training images with one another, after everything else."""
     optimizer: Optimizer = Adam()
     schedule: Schedule = Constant()
     loss: Loss = CrossEntropy()
+    penalty: Penalty | None = None
+    """A term of the loss on the size of parameters, apart from the optimizer's weight decay."""
+    clip_norm: float | None = None
+    """Scale all gradients down to this norm where theirs is higher."""
+    average: MovingAverage | None = None
+    """Judge, and keep, an average of the weights in the place of the last ones."""
     epochs: int = 20
     batch_size: int = 128
     patience: int | None = None
@@ -91,6 +102,8 @@ class Recipe:
             raise UserError(
                 f"patience must be at least 1, found {self.patience}; leave it out to switch it off"
             )
+        if self.clip_norm is not None and not (self.clip_norm > 0 and math.isfinite(self.clip_norm)):
+            raise UserError(f"clip_norm must be a finite number above 0, found {self.clip_norm}")
 
 
 Protocols = Literal["C", "B,C", "A"]
@@ -108,7 +121,17 @@ def judging_under(recipe: Recipe, protocols: Protocols) -> Judging:
     if protocols != "A":
         if recipe.judging.select_by == "test_accuracy":
             raise UserError("judging.select_by: only protocol A may choose the epoch on the test set")
-        return recipe.judging
+        return _with_validation_if_needed(recipe, recipe.judging)
     if recipe.published is None:
         raise UserError("this recipe has no judging as published (protocol A); it has protocols C and B,C")
-    return recipe.published
+    return _with_validation_if_needed(recipe, recipe.published)
+
+
+def _with_validation_if_needed(recipe: Recipe, judging: Judging) -> Judging:
+    """``judging``, after a look whether what needs validation images has some."""
+    if isinstance(judging.holdout, NoHoldout):
+        if judging.select_by.startswith("val"):
+            raise UserError(f"select_by {judging.select_by} needs validation images, and none are held out")
+        if isinstance(recipe.schedule, Plateau):
+            raise UserError("the schedule Plateau follows the validation loss, and no images are held out")
+    return judging

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,21 +12,45 @@ from cifarlab import run
 from cifarlab.checkpoint import State, decode, encode, load_state, remove_states, save_state
 from cifarlab.config import differences, to_json
 from cifarlab.distributed import ALONE, Group
-from cifarlab.errors import UserError
+from cifarlab.errors import UserError, printable
 from cifarlab.files import read_json, remove_leftovers, write_json
 from cifarlab.logs import Display
 from cifarlab.progress import Progress, capture, restore, start
+from cifarlab.recipe import Recipe
 
 SAVING_SHARE = 0.02
 """At most about this share of a run's time goes into saving: after a save of 1 s, none for 50 s."""
 
 
-def initial_weights(start_from: Path | None) -> tuple[dict[str, Tensor] | None, run.InitialWeights | None]:
-    """The weights of a finished run to begin with, and their record; None and None to begin from the seed."""
+def initial_weights(
+    start_from: Path | None, freeze: bool, recipe: Recipe, class_names: tuple[str, ...]
+) -> tuple[dict[str, Tensor] | None, run.InitialWeights | None]:
+    """The weights of a finished run to begin with, and their record; None and None to begin from the seed.
+
+    The last dense layer comes along if the run knows the same classes.
+
+    Args:
+        freeze: train the last dense layer alone.
+
+    Raises:
+        UserError: the run's network or what it is fed differs from the recipe's.
+    """
     if start_from is None:
+        if freeze:
+            raise UserError("--freeze keeps the weights of another run: name it with --from")
         return None, None
-    _, weights, sha256 = run.read_weights(start_from)
-    return weights, run.InitialWeights(start_from.name, sha256)
+    trained, weights, sha256 = run.read_weights(start_from)
+    asked = {"model": to_json(recipe.model), "normalize": to_json(recipe.normalize)}
+    found = {"model": to_json(trained.model), "normalize": to_json(trained.normalize)}
+    # Dropout has no weights: training may go on with another one.
+    changed = [line for line in differences(found, asked) if "dropout" not in line.partition(":")[0]]
+    if changed:
+        raise UserError(
+            f"{printable(start_from)} holds another network than this recipe: {'; '.join(changed[:3])}; "
+            "take the recipe that it was trained with, or one of the same network"
+        )
+    head: Literal["kept", "new"] = "kept" if trained.class_names == class_names else "new"
+    return weights, run.InitialWeights(start_from.name, sha256, head, "classifier" if freeze else "all")
 
 
 def claim(
@@ -70,6 +94,7 @@ def latest(
     folder: Path,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
+    average: nn.Module | None,
     display: Display,
     group: Group = ALONE,
 ) -> Progress:
@@ -87,7 +112,7 @@ def latest(
         state = State(*decode(content, folder)) if content else None
     if state is None:
         return start(next(network.parameters()).device)
-    progress = restore(state, network, optimizer)
+    progress = restore(state, network, optimizer, average)
     if not group.is_first:
         progress.totals.zero_()  # the saved ones are the sums over all processes; the first has them
     display.say(f"resumed after {progress.epoch} epochs and {progress.step} steps")
@@ -125,12 +150,18 @@ class Saver:
     """Writes resume states, as often as costs little. All processes of ``group`` save together."""
 
     def __init__(
-        self, folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, group: Group = ALONE
+        self,
+        folder: Path,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        average: nn.Module | None,
+        group: Group = ALONE,
     ) -> None:
         self._group = group
         self._folder = folder / run.STATES
         self._network = network
         self._optimizer = optimizer
+        self._average = average
         self._next = time.monotonic()
 
     def save(self, progress: Progress) -> None:
@@ -140,7 +171,8 @@ class Saver:
         totals = self._group.sum(progress.totals)
         if self._group.is_first:
             whole = replace(progress, totals=totals)
-            save_state(self._folder, number, capture(whole, self._network, self._optimizer))
+            state = capture(whole, self._network, self._optimizer, self._average)
+            save_state(self._folder, number, state)
         ended = time.monotonic()
         self._next = ended + (ended - began) / SAVING_SHARE
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filelock
 from torch import Tensor, nn
 
-from cifarlab.augment import Normalize
+from cifarlab.augment import MeanImage, Normalization
 from cifarlab.checkpoint import decode, encode
 from cifarlab.config import from_json, to_json
 from cifarlab.data.pictures import Preparation
@@ -19,6 +19,7 @@ from cifarlab.data.split import DataDescription
 from cifarlab.errors import UserError, nearest
 from cifarlab.files import is_leftover, make_folder, one_line_errors, read_json, write_atomic, write_json
 from cifarlab.models import Model
+from cifarlab.models.centered import CenteredNetwork
 from cifarlab.recipe import Protocols, Recipe
 from cifarlab.runtime import NUMERICS_VERSION
 
@@ -34,6 +35,10 @@ class InitialWeights:
     run: str
     sha256: str
     """Of the other run's ``model.safetensors``."""
+    head: Literal["kept", "new"] = "kept"
+    """Whether the last dense layer came along, too; other classes need a new one."""
+    trained: Literal["all", "classifier"] = "all"
+    """What is trained further: everything, or the last dense layer alone."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,17 @@ class TrainedNetwork:
     """What ``model.safetensors`` holds beside the weights: all that is needed to rebuild and use them."""
 
     model: Model
-    normalize: Normalize
+    normalize: Normalization
     class_names: tuple[str, ...]
     image_size: int
     preparation: Preparation
 
     def build(self) -> nn.Module:
         """The network with fresh weights."""
-        return self.model.build(len(self.class_names), self.image_size)
+        network = self.model.build(len(self.class_names), self.image_size)
+        if isinstance(self.normalize, MeanImage):
+            return CenteredNetwork(network, self.image_size)
+        return network
 
 
 def trained_network(description: RunDescription) -> TrainedNetwork:

@@ -9,22 +9,25 @@ import math
 from pathlib import Path
 from typing import Any, cast
 
+from torch import nn
+
 from cifarlab import metrics, resumption, run
-from cifarlab.augment import apply_all, draw_epoch
 from cifarlab.config import fingerprint
-from cifarlab.data.batches import epoch_order
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import Diverged, Stopped, printable
 from cifarlab.evaluate import logits_in_mode
+from cifarlab.feed import correct_share, feed_of_epoch
 from cifarlab.finish import finish
 from cifarlab.guard import FiniteGuard, guard_for
 from cifarlab.interrupts import Interrupts
 from cifarlab.job import Job, prepare
 from cifarlab.logs import Display, Silence
+from cifarlab.optim import set_rate
 from cifarlab.progress import Progress, Stopwatch
 from cifarlab.recipe import Judging, Protocols, Recipe, judging_under
 from cifarlab.runtime import autocast, own_randomness, reseed
+from cifarlab.schedules import Moment
 
 
 def train(
@@ -37,6 +40,7 @@ def train(
     protocols: Protocols = "C",
     resume: bool = False,
     start_from: Path | None = None,
+    freeze: bool = False,
     device: str = "auto",
     group: Group = ALONE,
     display: Display | None = None,
@@ -50,7 +54,9 @@ def train(
         seed: decides the hold-out, first weights, order, augmentation and dropout.
         protocols: how the run is judged; see ``recipe.judging_under``.
         resume: go on with the run in ``out``; one that is finished is returned as it is.
-        start_from: a finished run whose weights are the first ones.
+        start_from: a finished run of the same network whose weights are the first ones; for other classes
+            it gets a new last layer.
+        freeze: of ``start_from``'s network train the last layer alone.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         group: the processes that train together; see ``launch.joined``. The first writes and shows.
         display: where progress is shown.
@@ -66,7 +72,8 @@ def train(
     display = display or Silence()
     judging = judging_under(recipe, protocols)
     place = group.device(device)
-    first_weights, origin = resumption.initial_weights(start_from)
+    class_names = source.description.class_names
+    first_weights, origin = resumption.initial_weights(start_from, freeze, recipe, class_names)
     description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
     group.agree(f"{fingerprint(description)} {place.type} {group.batch_statistics}")
     group.from_first(lambda: None if resume and run.is_run(out) else run.refuse_existing(out))
@@ -78,7 +85,7 @@ def train(
             result = group.from_first(lambda: resumption.claim(out, description, resume, display))
             if result is not None:
                 return cast(dict[str, Any], result)
-            progress = resumption.latest(out, job.network, job.optimizer, display, group)
+            progress = resumption.latest(out, job.network, job.optimizer, job.average, display, group)
             progress.note_team(group.size, group.batch_statistics)
             group.from_first(lambda: run.write_metrics(out, progress.history))
             display.begin(job.all_steps)
@@ -99,14 +106,14 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
     """Train and judge epoch after epoch, saving now and then, and always when stopped."""
     recipe = job.description.recipe
     guard = guard_for(job.optimizer, job.training.images.device, job.group)
-    saver = resumption.Saver(out, job.network, job.optimizer, job.group)
+    saver = resumption.Saver(out, job.network, job.optimizer, job.average, job.group)
     try:
         while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
             _train_epoch(job, progress, guard, saver, interrupts, display)
             line = _judge_epoch(job, progress, interrupts)
             if job.group.is_first:
                 run.append_metrics(out, line)
-            progress.finish_epoch(line, _score(job.judging, line), job.network)
+            progress.finish_epoch(line, _score(job.judging, line), job.judged)
             display.epoch(line)
             saver.save_if_due(progress)
         saver.save(progress)
@@ -127,33 +134,34 @@ def _train_epoch(
     """The steps of one epoch that are not done yet."""
     recipe, seed, epoch = job.description.recipe, job.description.seed, progress.epoch
     group = job.group
-    device, count = job.training.images.device, len(job.training)
-    order = epoch_order(count, seed, epoch).to(device)
-    draws = [drawn.to(device) for drawn in draw_epoch(recipe.augment, count, seed, epoch)]
-    job.network.train()
+    device, classes = job.training.images.device, len(job.description.data.class_names)
+    feed = feed_of_epoch(recipe, job.training, classes, seed, epoch)
+    job.switch_to_training()
     watch = Stopwatch()
     for step in range(progress.step, job.steps):
         interrupts.check()
         reseed(seed, "step", epoch, step, *group.keys)
-        lr = learning_rate(recipe, epoch + step / job.steps)
-        for parameters in job.optimizer.param_groups:
-            parameters["lr"] = lr
+        lr = learning_rate(recipe, job.moment(progress, step))
+        set_rate(job.optimizer, lr)
 
-        batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-        positions, weight = group.part_of(batch)
-        images, labels = job.training.batch(positions)
-        images = apply_all(recipe.augment, images, [drawn[positions] for drawn in draws])
+        batch = feed.batch(step, group)
         with autocast(device, recipe.precision):
-            logits = job.forward(recipe.normalize.apply(images))
-        loss = weight * recipe.loss.mean(logits, labels, job.class_weights)
+            logits = job.forward(batch.images)
+        loss = batch.weight * recipe.loss.mean(logits, batch.targets, job.class_weights)
         loss.backward()
         done = epoch * job.steps + step + 1
+        if recipe.penalty is not None:
+            recipe.penalty.add_gradients(job.network)
         guard.before_step(loss, job.network, done)
+        if recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(job.network.parameters(), recipe.clip_norm)
         job.optimizer.step()
         job.optimizer.zero_grad()
+        if recipe.average is not None and job.average is not None:
+            recipe.average.update(job.average, job.network, done)
 
-        correct = (logits.detach().argmax(1) == labels).sum() * (weight > 0)
-        progress.count(loss.detach() * len(batch) / group.size, correct)
+        correct = correct_share(logits, batch.targets) * (batch.weight > 0)
+        progress.count(loss.detach() * batch.size / group.size, correct)
         progress.spend(watch.lap())
         speed = progress.step * recipe.batch_size / progress.training_seconds
         display.step(epoch + 1, done, lr, loss.detach(), speed)
@@ -170,20 +178,24 @@ def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[s
     """The line of ``metrics.jsonl`` for the epoch whose steps are all done."""
     recipe, watch = job.description.recipe, Stopwatch()
     job.group.same_statistics(job.network)
+    if job.average is not None:
+        job.group.same_statistics(job.average)
     loss, correct = job.group.sum(progress.totals).tolist()
     line = {
         "epoch": progress.epoch + 1,
         "step": (progress.epoch + 1) * job.steps,
-        "lr": learning_rate(recipe, progress.epoch + (job.steps - 1) / job.steps),
+        "lr": learning_rate(recipe, job.moment(progress, job.steps - 1)),
         "train_loss": loss / len(job.training),
         "train_accuracy": correct / len(job.training),
         "images_per_second": round(len(job.training) / progress.training_seconds, 1),
     }
+    if recipe.penalty is not None:
+        line["penalty"] = float(recipe.penalty.value(job.network))
     for part, data in (("validation", job.validation), ("test", job.watched_test)):
-        if data is not None:
+        if data is not None and len(data):
             logits = logits_in_mode(
                 job.judging.mode,
-                job.network,
+                job.judged,
                 data,
                 recipe.normalize,
                 part=part,
@@ -207,9 +219,9 @@ def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[s
     return shared
 
 
-def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """The rate at a point of the run, given in epochs: a function of progress alone."""
-    return recipe.optimizer.lr * recipe.schedule.factor(epoch)
+def learning_rate(recipe: Recipe, at: Moment) -> float:
+    """The rate at a point of the run: a function of progress alone."""
+    return recipe.optimizer.lr * recipe.schedule.factor(at)
 
 
 def _patience_is_over(recipe: Recipe, progress: Progress) -> bool:

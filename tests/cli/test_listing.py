@@ -67,7 +67,7 @@ def test_tables_name_everything(
     if what == "models":
         assert "307,498" in table
     if what == "reports":
-        assert "cnn-basic, cnn-regularized, cnn-augmented, cnn-final" in table
+        assert "cnn-basic, cnn-regularized, cnn-augmented, cnn-autoaugment" in table
 
 
 def test_no_runs_are_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

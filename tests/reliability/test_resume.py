@@ -24,7 +24,7 @@ from support import (
 )
 
 SOURCE = synthetic_source()
-MULTI_STEP = MultiStep(milestones=(1, 2), factor_per_step=0.3)
+MULTI_STEP = MultiStep(milestones=(1, 2), gamma=0.3)
 CROP_FLIP_ROTATION = (RandomCrop(padding=1), HorizontalFlip(), Rotation())
 
 # Per epoch the loop asks 5 times while training and 3 times while validating; the two test evaluations of

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cifarlab import progress, resumption, run
+from cifarlab.averaging import MovingAverage
 from cifarlab.checkpoint import State
 from cifarlab.errors import Stopped
 from cifarlab.optim import Adam, Optimizer, Sgd
@@ -23,7 +24,7 @@ Forget = Callable[[State], State]
 
 
 def _recipe(optimizer: Optimizer) -> Recipe:
-    return small_recipe(optimizer=optimizer, epochs=4)
+    return small_recipe(optimizer=optimizer, average=MovingAverage(decay=0.5), epochs=4)
 
 
 def _without_tensors(prefix: str) -> Forget:
@@ -63,6 +64,8 @@ FORGOTTEN: dict[str, tuple[Optimizer, Forget]] = {
     "Adam's count of steps": (Adam(lr=0.01), _zeroed(".step")),
     "SGD's momentum": (Sgd(lr=0.05), _without_tensors("optimizer.")),
     "one momentum buffer": (Sgd(lr=0.05), _zeroed("optimizer.3.")),
+    "the average of the weights": (Adam(lr=0.01), _without_tensors("average.")),
+    "one averaged weight": (Adam(lr=0.01), _zeroed("average.classifier.bias")),
     "totals": (Adam(lr=0.01), _zeroed("totals")),
     "no totals at all": (Adam(lr=0.01), _without_tensors("totals")),
     "best weights": (Adam(lr=0.01), _without_tensors("best.")),
@@ -112,7 +115,7 @@ def test_every_part_is_in_the_table_above(tmp_path: Path, monkeypatch: pytest.Mo
     values = {"epoch", "step", "history", "best_epoch", "best_score", "seconds", "training_seconds", "teams"}
     assert set(captured[-1].values) == values
     groups = {name.partition(".")[0] for name in captured[-1].tensors}
-    assert groups == {"totals", "network", "best", "optimizer"}
+    assert groups == {"totals", "network", "average", "best", "optimizer"}
     slots = {name.split(".")[2] for name in captured[-1].tensors if name.startswith("optimizer.")}
     assert slots == {"exp_avg", "exp_avg_sq", "step"}
 

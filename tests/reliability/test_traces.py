@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cifarlab import train as loop
+from cifarlab import feed
 from cifarlab.augment import HorizontalFlip, RandomCrop, Rotation, apply_all, draw_epoch
 from cifarlab.data.batches import DeviceSplit
 from cifarlab.errors import Stopped
@@ -53,7 +53,7 @@ def _torch_rates(schedule: Schedule) -> list[float]:
     """The rates of 6 epochs of 5 steps by torch's own schedulers."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.07)
     milestones, factor = (
-        (schedule.milestones, schedule.factor_per_step) if isinstance(schedule, MultiStep) else ((), 1.0)
+        (schedule.milestones, schedule.gamma) if isinstance(schedule, MultiStep) else ((), 1.0)
     )
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, factor)
     rates = []
@@ -81,7 +81,7 @@ def trace(monkeypatch: pytest.MonkeyPatch) -> Trace:
         return apply_all(augmentations, images, draws)
 
     monkeypatch.setattr(DeviceSplit, "batch", noted_batch)
-    monkeypatch.setattr(loop, "apply_all", noted_augmentation)
+    monkeypatch.setattr(feed, "apply_all", noted_augmentation)
     return steps
 
 
@@ -146,7 +146,7 @@ def test_every_step_has_random_numbers_of_its_own(tmp_path: Path, monkeypatch: p
         seeds.append(torch.initial_seed())
         return images
 
-    monkeypatch.setattr(loop, "apply_all", noted_augmentation)
+    monkeypatch.setattr(feed, "apply_all", noted_augmentation)
     train(_recipe(), SOURCE, tmp_path / "a")
     train(_recipe(), SOURCE, tmp_path / "b")
     assert len(set(seeds[:15])) == 15

@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "rate that is no number": ("train demo --recipe.optimizer.lr nan", "lr"),
     "endless rate": ("train demo --recipe.optimizer.lr inf", "lr"),
     "endless decay": ("train demo --recipe.optimizer.weight-decay inf", "weight_decay"),
-    "factor that is no number": ("train demo --recipe.schedule.factor-per-step nan", "factor_per_step"),
+    "factor that is no number": ("train demo --recipe.schedule.gamma nan", "gamma"),
     "mean that is no number": (
         "train demo --recipe.normalize.mean nan 0 0",
         "every mean must be finite",

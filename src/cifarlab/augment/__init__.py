@@ -2,11 +2,34 @@
 
 from torch import Tensor
 
-from cifarlab.augment.geometry import HorizontalFlip, RandomCrop, Rotation
-from cifarlab.augment.normalize import Normalize
+from cifarlab.augment.auto_augment import AutoAugment
+from cifarlab.augment.cutout import Cutout
+from cifarlab.augment.erasing import RandomErasing
+from cifarlab.augment.geometry import HorizontalFlip, RandomCrop, VerticalFlip
+from cifarlab.augment.mixing import CutMix, Mixing, Mixup, mixed_labels
+from cifarlab.augment.noise import GaussianNoise
+from cifarlab.augment.normalize import MeanImage, Normalization, Normalize
+from cifarlab.augment.rand_augment import RandAugment
+from cifarlab.augment.rotation_table import RotationTable
+from cifarlab.augment.trivial_augment import TrivialAugment
+from cifarlab.augment.warps import Rotation, Translate, Zoom
 from cifarlab.runtime import generator
 
-Augmentation = RandomCrop | HorizontalFlip | Rotation
+Augmentation = (
+    RandomCrop
+    | HorizontalFlip
+    | VerticalFlip
+    | Rotation
+    | RotationTable
+    | Translate
+    | Zoom
+    | GaussianNoise
+    | RandomErasing
+    | Cutout
+    | AutoAugment
+    | RandAugment
+    | TrivialAugment
+)
 """The union is the registry: a recipe holds a tuple of these, applied in order."""
 
 
@@ -27,10 +50,26 @@ def apply_all(augmentations: tuple[Augmentation, ...], images: Tensor, draws: li
 
 __all__ = [
     "Augmentation",
+    "AutoAugment",
+    "CutMix",
+    "Cutout",
+    "GaussianNoise",
     "HorizontalFlip",
+    "MeanImage",
+    "Mixing",
+    "Mixup",
+    "Normalization",
     "Normalize",
+    "RandAugment",
     "RandomCrop",
+    "RandomErasing",
     "Rotation",
+    "RotationTable",
+    "Translate",
+    "TrivialAugment",
+    "VerticalFlip",
+    "Zoom",
     "apply_all",
     "draw_epoch",
+    "mixed_labels",
 ]

@@ -1,17 +1,17 @@
-"""Crop, flip and rotation of a batch on its device, drawn per image.
+"""Crop and flips of a batch on its device, drawn per image.
 
 Each augmentation is a pure function of images and draws, and a small config whose ``draw`` makes the draws
 of a whole epoch on the CPU. A draw belongs to an image, not to a batch, so it stays the same for any batch
 size, device or number of processes, and after a resume.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from cifarlab.augment.pixels import choose
 from cifarlab.errors import UserError
 
 
@@ -26,41 +26,19 @@ def crop(images: Tensor, offsets: Tensor, padding: int) -> Tensor:
     """
     count, _, height, width = images.shape
     padded = F.pad(images, (padding, padding, padding, padding))
-    rows = offsets[:, 0, None] + torch.arange(height, device=images.device)
-    columns = offsets[:, 1, None] + torch.arange(width, device=images.device)
-    return _gather(padded, rows[:, :, None].expand(count, height, width), columns[:, None, :])
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view: [N, C, row, column, H, W]
+    index = torch.arange(count, device=images.device)
+    return windows[index, :, offsets[:, 0], offsets[:, 1]]
 
 
 def flip_horizontally(images: Tensor, chosen: Tensor) -> Tensor:
-    """The images of ``[N, C, H, W]`` mirrored left to right where ``chosen`` (bool ``[N]``) is true."""
-    return torch.where(chosen[:, None, None, None], images.flip(3), images)
+    """The uint8 images ``[N, C, H, W]`` mirrored left to right where ``chosen`` (bool ``[N]``) is true."""
+    return choose(chosen[:, None, None, None], images.flip(3), images)
 
 
-def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Each image turned counter-clockwise about its center by nearest neighbor; new corners are black.
-
-    The sampling grid is Pillow's (``Image.rotate`` with ``NEAREST``): pixel centers lie at half integers.
-
-    Args:
-        images: ``[N, C, H, W]``, any dtype.
-        degrees: float ``[N]``.
-    """
-    height, width = images.shape[2:]
-    radians = torch.deg2rad(degrees)[:, None, None]
-    cosine, sine = torch.cos(radians), torch.sin(radians)
-    y = torch.arange(height, device=images.device, dtype=degrees.dtype)[None, :, None] + 0.5 - height / 2
-    x = torch.arange(width, device=images.device, dtype=degrees.dtype)[None, None, :] + 0.5 - width / 2
-    columns = torch.floor(cosine * x - sine * y + width / 2).long()
-    rows = torch.floor(sine * x + cosine * y + height / 2).long()
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    turned = _gather(images, rows.clamp(0, height - 1), columns.clamp(0, width - 1))
-    return turned * inside[:, None].to(images.dtype)
-
-
-def _gather(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """``out[n, c, i, j] = images[n, c, rows[n, i, j], columns[n, i, j]]``, channels last in memory."""
-    index = torch.arange(len(images), device=images.device)[:, None, None]
-    return images.permute(0, 2, 3, 1)[index, rows, columns].permute(0, 3, 1, 2)
+def flip_vertically(images: Tensor, chosen: Tensor) -> Tensor:
+    """The uint8 images ``[N, C, H, W]`` turned upside down where ``chosen`` (bool ``[N]``) is true."""
+    return choose(chosen[:, None, None, None], images.flip(2), images)
 
 
 @dataclass(frozen=True)
@@ -103,20 +81,22 @@ class HorizontalFlip:
 
 
 @dataclass(frozen=True)
-class Rotation:
-    """A rotation by a uniform angle, nearest neighbor (torchvision's RandomRotation on a Pillow image)."""
+class VerticalFlip:
+    """Turn upside down with a given probability (torchvision's RandomVerticalFlip).
 
-    degrees: float = 15.0
-    """The largest angle to either side."""
+    Report 002 takes 0.5, report 004 takes 0.1.
+    """
+
+    probability: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.degrees) and self.degrees >= 0):
-            raise UserError(f"Rotation: degrees must be a finite number from 0, found {self.degrees}")
+        if not 0 <= self.probability <= 1:
+            raise UserError(f"VerticalFlip: probability must lie in 0 … 1, found {self.probability}")
 
     def draw(self, count: int, randomness: Generator) -> Tensor:
-        """Angles in degrees, float32 ``[count]``, uniform over ±degrees."""
-        return (torch.rand(count, generator=randomness) * 2 - 1) * self.degrees
+        """Which images to turn, bool ``[count]``."""
+        return torch.rand(count, generator=randomness) < self.probability
 
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
-        """``rotate`` by the drawn angles."""
-        return rotate(images, draws)
+        """``flip_vertically`` of the drawn images."""
+        return flip_vertically(images, draws)

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from cifarlab.errors import UserError
 
+Channels = tuple[float, float, float]
+"""A value for red, green and blue."""
+
 
 @dataclass(frozen=True)
 class Normalize:
@@ -17,8 +20,8 @@ class Normalize:
     The default, 0.5 and 0.5, is report 003's: it maps bytes to −1 … 1.
     """
 
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    deviation: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    mean: Channels = (0.5, 0.5, 0.5)
+    deviation: Channels = (0.5, 0.5, 0.5)
 
     def __post_init__(self) -> None:
         if not all(value > 0 and math.isfinite(value) for value in self.deviation):
@@ -28,15 +31,34 @@ class Normalize:
 
     def apply(self, images: Tensor) -> Tensor:
         """uint8 ``[N, 3, H, W]`` to float32 of the same shape, channels last in memory."""
-        scale, shift = _constants(self, images.device)
-        floats = images.to(torch.float32, memory_format=torch.channels_last)
-        return torch.addcmul(shift, floats, scale)
+        return _scaled(images, self.mean, self.deviation)
+
+
+@dataclass(frozen=True)
+class MeanImage:
+    """Scale bytes to 0 … 1 and subtract the training set's mean image, pixel by pixel (report 001).
+
+    Only the scaling happens here; the mean image belongs to the network (``models.centered``), with whose
+    weights it is saved.
+    """
+
+    def apply(self, images: Tensor) -> Tensor:
+        """uint8 ``[N, 3, H, W]`` to float32 of the same shape, 0 … 1, channels last in memory."""
+        return _scaled(images, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+Normalization = Normalize | MeanImage
+
+
+def _scaled(images: Tensor, mean: Channels, deviation: Channels) -> Tensor:
+    scale, shift = _constants(mean, deviation, images.device)
+    return torch.addcmul(shift, images.to(torch.float32, memory_format=torch.channels_last), scale)
 
 
 @functools.lru_cache(maxsize=16)
-def _constants(normalize: Normalize, device: torch.device) -> tuple[Tensor, Tensor]:
+def _constants(mean: Channels, deviation: Channels, device: torch.device) -> tuple[Tensor, Tensor]:
     """Factor and summand, float32 ``[3, 1, 1]``; kept, since a copy to a GPU per batch would wait for it."""
-    pairs = list(zip(normalize.mean, normalize.deviation, strict=True))
-    scale = torch.tensor([1 / (255 * deviation) for _, deviation in pairs], device=device)
-    shift = torch.tensor([-mean / deviation for mean, deviation in pairs], device=device)
+    pairs = list(zip(mean, deviation, strict=True))
+    scale = torch.tensor([1 / (255 * d) for _, d in pairs], device=device)
+    shift = torch.tensor([-m / d for m, d in pairs], device=device)
     return scale[:, None, None], shift[:, None, None]

@@ -32,7 +32,10 @@ class Options:
     resume: bool = False
     """Go on with the run in --out; start it if it is not there."""
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """A finished run whose weights are the first ones."""
+    """A finished run of the same network whose weights are the first ones; for data with other classes it gets
+    a new last layer."""
+    freeze: bool = False
+    """Of the network given by --from train the last layer alone."""
     seed: int = 0
     """Decides hold-out, first weights, order, augmentation and dropout."""
     protocols: Literal["C", "B,C", "A"] = "C"
@@ -98,6 +101,7 @@ def train_and_report(
             protocols=options.protocols,
             resume=options.resume,
             start_from=options.start_from,
+            freeze=options.freeze,
             device=options.device,
             group=replace(group, batch_statistics=options.batch_statistics),
             display=display,

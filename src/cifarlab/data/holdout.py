@@ -54,7 +54,16 @@ class Counts:
         return parts
 
 
-Holdout = Fraction | Counts
+@dataclass(frozen=True)
+class NoHoldout:
+    """Train on the whole training set; nothing is validated (reports that chose the epoch on the test set)."""
+
+    def divide(self, labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """All indices to train on, and none."""
+        return torch.arange(len(labels)), torch.arange(0)
+
+
+Holdout = Fraction | Counts | NoHoldout
 
 
 def per_class_subset(labels: Tensor, size: int, seed: int) -> Tensor:

@@ -1,0 +1,129 @@
+"""One batched affine warp with a matrix per image, and the matrices of rotation, shift, zoom and shear.
+
+A matrix says where a pixel comes from, as in Pillow's ``Image.transform``: the pixel whose center is at
+``(x, y)`` is read at ``(a·x + b·y + c, d·x + e·y + f)``, in pixels from the upper left corner, centers at
+half integers. As in Pillow the numbers are rounded to 1/65536 and the rest is done in integers, so with
+nearest neighbor the result is Pillow's to the bit, and it is the same on every device.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cifarlab.augment.pixels import BLACK, Color, choose, color_on
+
+Border = Literal["black", "edge"]
+"""What lies outside an image: black (Pillow, torchvision), or its nearest pixel (Keras)."""
+
+Interpolation = Literal["nearest", "bilinear"]
+"""Nearest neighbor (torchvision's default), or a weighted mean of four pixels (Keras's default)."""
+
+ONE = 1 << 16  # a pixel, in fixed-point coordinates
+_WEIGHT_BITS = 11  # of a bilinear weight: two of them and a byte fit an int32
+
+
+def warp(
+    images: Tensor,
+    matrices: Tensor,
+    border: Border = "black",
+    interpolation: Interpolation = "nearest",
+    fill: Color = BLACK,
+) -> Tensor:
+    """Each image warped by its own matrix.
+
+    Args:
+        images: uint8 ``[N, 3, H, W]``.
+        matrices: float ``[N, 2, 3]``, the rows ``(a, b, c)`` and ``(d, e, f)``.
+        border: what lies outside.
+        interpolation: how a pixel is read. Bilinear weights have 11 bits and the result is rounded down,
+            within one gray level of Pillow's.
+        fill: the color that stands for black, where another one is wanted.
+    """
+    coordinates = _source_coordinates(matrices, *images.shape[2:])
+    if interpolation == "nearest":
+        return _nearest(images, coordinates >> 16, border, fill)
+    smooth = _bilinear(images, coordinates - ONE // 2)
+    if border == "edge":
+        return smooth
+    height, width = images.shape[2:]
+    x, y = (coordinates >> 16).unbind(1)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return choose(inside[:, None], smooth, color_on(images.device, fill))
+
+
+def _source_coordinates(matrices: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel is read, x and y, in 1/65536 pixel: int32 ``[N, 2, H, W]``."""
+    a, b, c = matrices.unbind(2)
+    a, b, c = (_fixed(value)[:, :, None, None] for value in (a, b, c + a * 0.5 + b * 0.5))
+    x = torch.arange(width, dtype=torch.int32, device=matrices.device)
+    y = torch.arange(height, dtype=torch.int32, device=matrices.device)[:, None]
+    return a * x + (b * y + c)
+
+
+def _fixed(values: Tensor) -> Tensor:
+    return torch.floor(values * ONE + 0.5).to(torch.int32)
+
+
+def _nearest(images: Tensor, places: Tensor, border: Border, fill: Color) -> Tensor:
+    count, channels, height, width = images.shape
+    margin = 0
+    if border == "black":  # a frame of one pixel, to which all that lies outside is clamped
+        framed = color_on(images.device, fill).expand(count, channels, height + 2, width + 2).clone()
+        framed[:, :, 1:-1, 1:-1] = images
+        images, margin = framed, 1
+    x, y = places.unbind(1)
+    x = x.clamp(-margin, width - 1 + margin)
+    y = y.clamp(-margin, height - 1 + margin)
+    pixels = _read(images, x + margin, y + margin)
+    return pixels.reshape(count, channels, height, width)
+
+
+def _bilinear(images: Tensor, coordinates: Tensor) -> Tensor:
+    """The mean of the four pixels around each place; ``coordinates`` count from the first pixel's center."""
+    height, width = images.shape[2:]
+    x, y = (coordinates >> 16).unbind(1)
+    weights = (coordinates >> (16 - _WEIGHT_BITS)) & ((1 << _WEIGHT_BITS) - 1)
+    x_weight, y_weight = weights.flatten(2)[:, :, None].unbind(1)
+    left, right = x.clamp(0, width - 1), (x + 1).clamp(0, width - 1)
+    means = []
+    for row in (y.clamp(0, height - 1), (y + 1).clamp(0, height - 1)):
+        first, second = _read(images, left, row).int(), _read(images, right, row).int()
+        means.append(_between(first, second, x_weight))
+    mean = _between(means[0], means[1], y_weight) >> (2 * _WEIGHT_BITS)
+    return mean.to(torch.uint8).reshape(images.shape)
+
+
+def _between(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
+    """Their weighted mean times 2048, in place: new memory of this size would take longer than the sums."""
+    second.sub_(first).mul_(weights)
+    return first.bitwise_left_shift_(_WEIGHT_BITS).add_(second)
+
+
+def _read(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """``out[n, c, k] = images[n, c, y[n, k], x[n, k]]`` all pixels ``k`` in one row."""
+    index = (y * images.shape[3] + x).flatten(1).long()
+    return images.flatten(2).gather(2, index[:, None].expand(-1, images.shape[1], -1))
+
+
+def precise(values: Tensor) -> Tensor:
+    """``values`` as float64, so that devices agree; MPS has none and keeps what it has."""
+    return values if values.device.type == "mps" else values.double()
+
+
+def matrix(a: Tensor, b: Tensor, c: Tensor, d: Tensor, e: Tensor, f: Tensor) -> Tensor:
+    """Six tensors ``[N]`` as matrices ``[N, 2, 3]``."""
+    return torch.stack([a, b, c, d, e, f], 1).reshape(-1, 2, 3)
+
+
+def about_center(a: Tensor, b: Tensor, d: Tensor, e: Tensor, height: int, width: int) -> Tensor:
+    """Matrices ``[N, 2, 3]`` that keep the center of the image where it is."""
+    x, y = width / 2, height / 2
+    return matrix(a, b, x - (a * x + b * y), d, e, y - (d * x + e * y))
+
+
+def rotation(degrees: Tensor, height: int, width: int) -> Tensor:
+    """Counter-clockwise turns about the center by ``degrees`` (float ``[N]``): matrices ``[N, 2, 3]``."""
+    radians = torch.deg2rad(precise(degrees))
+    cosine, sine = torch.cos(radians), torch.sin(radians)
+    return about_center(cosine, -sine, sine, cosine, height, width)

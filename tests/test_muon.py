@@ -1,0 +1,120 @@
+"""Muon beside a plain reference, and what its orthogonal step is."""
+
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cifarlab.models import CATALOG
+from cifarlab.optim import Muon, set_rate
+from cifarlab.optim.muon import orthogonalized
+
+
+def network_of(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    layers = [
+        ("pixels", nn.Conv2d(3, 4, 3)),
+        ("hidden", nn.Conv2d(4, 8, 3)),
+        ("norm", nn.BatchNorm2d(8)),
+        ("pool", nn.AdaptiveAvgPool2d(1)),
+        ("flat", nn.Flatten()),
+        ("classifier", nn.Linear(8, 5)),
+    ]
+    return nn.Sequential(OrderedDict(layers)).double()
+
+
+def gradients(network: nn.Module, step: int) -> None:
+    randomness = torch.Generator().manual_seed(step)
+    for parameter in network.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=randomness, dtype=parameter.dtype)
+
+
+def newton_schulz(matrix: Tensor, iterations: int) -> Tensor:
+    """The source's loop, for one matrix at a time."""
+    x = matrix.float()
+    if x.size(0) > x.size(1):
+        x = x.T
+    x = x / (x.norm() + 1e-7)
+    for _ in range(iterations):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return (x.T if matrix.size(0) > matrix.size(1) else x).to(matrix.dtype)
+
+
+def step_by_hand(
+    weights: dict[str, Tensor], speeds: dict[str, Tensor], grads: dict[str, Tensor], config: Muon, lr: float
+) -> None:
+    """One step of all parameters, written out."""
+    other = lr * config.other_lr / config.lr
+    for name, weight in weights.items():
+        gradient = grads[name]
+        is_hidden = name == "hidden.weight"
+        momentum = config.momentum if is_hidden else config.other_momentum
+        speeds[name] = momentum * speeds[name] + gradient
+        move = gradient + momentum * speeds[name]
+        if is_hidden:
+            matrix = move.reshape(len(move), -1)
+            scale = max(1.0, matrix.size(0) / matrix.size(1)) ** 0.5
+            move = scale * newton_schulz(matrix, config.iterations).reshape(move.shape)
+            move = move + config.weight_decay * weight
+            weights[name] = weight - lr * move
+        elif weight.dim() > 1:
+            weights[name] = weight - other * move - lr * config.weight_decay * weight
+        else:
+            weights[name] = weight - other * move
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Muon(), Muon(lr=0.1, momentum=0.5, iterations=3, weight_decay=0.2, other_lr=0.01, other_momentum=0.0)],
+    ids=repr,
+)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["plain", "last"])
+def test_steps_are_the_reference_s(config: Muon, layout: torch.memory_format) -> None:
+    network = network_of().to(memory_format=layout)  # type: ignore[call-overload]
+    weights = {name: value.detach().clone() for name, value in network.named_parameters()}
+    speeds = {name: torch.zeros_like(value) for name, value in weights.items()}
+    optimizer = config.build(network)
+    for step in range(6):
+        gradients(network, step)
+        grads = {name: value.grad.clone() for name, value in network.named_parameters()}  # type: ignore[union-attr]
+        lr = config.lr if step < 3 else config.lr / 7
+        set_rate(optimizer, lr)
+        optimizer.step()
+        step_by_hand(weights, speeds, grads, config, lr)
+        for name, value in network.named_parameters():
+            torch.testing.assert_close(value.detach(), weights[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (4, 30), (30, 4), (1, 7), (3, 5, 9)], ids=str)
+def test_orthogonalized_matrices_have_singular_values_near_1(shape: tuple[int, ...]) -> None:
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    found = orthogonalized(matrices, 5)
+    values = torch.linalg.svdvals(found)
+    assert 0.6 < values.min() <= values.max() < 1.3
+    # The directions are those of the singular value decomposition.
+    core = u.mT @ found @ v.mT
+    assert (core - torch.diag_embed(core.diagonal(dim1=-2, dim2=-1))).abs().max() < 1e-3
+
+
+def test_a_matrix_of_zeros_stays_one() -> None:
+    assert not orthogonalized(torch.zeros(3, 4), 5).any()
+
+
+@pytest.mark.parametrize("name", ["resnet10", "fast-cnn", "tiny-attention", "lenet-5"])
+def test_every_trainable_parameter_is_in_one_group(name: str) -> None:
+    network = CATALOG[name][1].build(10, 32)
+    optimizer = Muon().build(network)
+    inside = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
+    assert len(inside) == len(set(inside))
+    assert set(inside) == {id(p) for p in network.parameters() if p.requires_grad}
+    orthogonal = {
+        id(parameter)
+        for group in optimizer.param_groups
+        if group["orthogonal"]
+        for parameter in group["params"]
+    }
+    assert id(network.get_parameter("classifier.weight")) not in orthogonal
+    assert orthogonal
