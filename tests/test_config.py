@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from cifarlab.augment import HorizontalFlip, Mixup, RandomCrop, Rotation
+from cifarlab.averaging import MovingAverage
 from cifarlab.config import differences, fingerprint, to_json, vary
 from cifarlab.data.holdout import Counts
 from cifarlab.errors import UserError
 from cifarlab.models import Aspp, Cbam, PlainCnn, ResNet, ShakeShake, SlimAttention, TinyAttention
 from cifarlab.optim import Adam, Sgd
+from cifarlab.penalties import L1Penalty
 from cifarlab.recipe import Judging, Recipe, TrainingMode
 from cifarlab.schedules import MultiStep
 from config_samples import Circle, Sample, Square
@@ -61,6 +63,9 @@ def another(path: str, value: Any) -> Any:
         "backward": "keep",
         "level": "batch",
         "mix": Mixup(),
+        "penalty": L1Penalty(),
+        "average": MovingAverage(),
+        "decayed": "weights",
         "border": "edge",
         "interpolation": "bilinear",
     }

@@ -130,6 +130,15 @@ def test_draws_belong_to_images_not_to_batches(augmentation: Augmentation, size:
         assert torch.equal(batch, whole[positions])
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@every
+def test_a_gpu_gives_the_same_bits(augmentation: Augmentation) -> None:
+    images = random_images(300, 3, 32, 32)
+    draws = augmentation.draw(300, generator(1))
+    found = augmentation.apply(images.cuda(), draws.cuda())
+    assert torch.equal(found.cpu(), augmentation.apply(images, draws))
+
+
 @every
 def test_draws_are_small_rows_on_the_cpu(augmentation: Augmentation) -> None:
     drawn = augmentation.draw(100, generator(0))

@@ -1,7 +1,7 @@
 """AutoAugment, RandAugment and TrivialAugment: what they draw, and what they do against Pillow."""
 
 import math
-from collections import Counter
+from collections import defaultdict
 
 import pytest
 import torch
@@ -72,16 +72,40 @@ def change_all(chosen: Tensor, start: Tensor, change: object, *values: Tensor) -
 
 
 def test_the_policy_is_the_published_one() -> None:
-    """Facts of the paper's table: 25 pairs, and how often each operation stands there."""
-    table = sub_policies()
-    assert [len(pair) for pair in table] == [2] * 25
-    counts = Counter(operation.name for pair in table for operation, _, _ in pair)
-    assert counts == {
-        "EQUALIZE": 9, "AUTO_CONTRAST": 7, "TRANSLATE_Y": 5, "COLOR": 5, "SHARPNESS": 5, "BRIGHTNESS": 4,
-        "SOLARIZE": 4, "INVERT": 3, "CONTRAST": 2, "TRANSLATE_X": 2, "SHEAR_Y": 2, "ROTATE": 1,
-        "POSTERIZE": 1,
-    }  # fmt: skip
-    assert all(0 <= probability <= 1 and 0 <= place <= 9 for pair in table for _, probability, place in pair)
+    """Table 7 of the paper, written the way torchvision writes it; None where a bin means nothing."""
+    expected = [
+        (("Invert", 0.1, None), ("Contrast", 0.2, 6)),
+        (("Rotate", 0.7, 2), ("TranslateX", 0.3, 9)),
+        (("Sharpness", 0.8, 1), ("Sharpness", 0.9, 3)),
+        (("ShearY", 0.5, 8), ("TranslateY", 0.7, 9)),
+        (("AutoContrast", 0.5, None), ("Equalize", 0.9, None)),
+        (("ShearY", 0.2, 7), ("Posterize", 0.3, 7)),
+        (("Color", 0.4, 3), ("Brightness", 0.6, 7)),
+        (("Sharpness", 0.3, 9), ("Brightness", 0.7, 9)),
+        (("Equalize", 0.6, None), ("Equalize", 0.5, None)),
+        (("Contrast", 0.6, 7), ("Sharpness", 0.6, 5)),
+        (("Color", 0.7, 7), ("TranslateX", 0.5, 8)),
+        (("Equalize", 0.3, None), ("AutoContrast", 0.4, None)),
+        (("TranslateY", 0.4, 3), ("Sharpness", 0.2, 6)),
+        (("Brightness", 0.9, 6), ("Color", 0.2, 8)),
+        (("Solarize", 0.5, 2), ("Invert", 0.0, None)),
+        (("Equalize", 0.2, None), ("AutoContrast", 0.6, None)),
+        (("Equalize", 0.2, None), ("Equalize", 0.6, None)),
+        (("Color", 0.9, 9), ("Equalize", 0.6, None)),
+        (("AutoContrast", 0.8, None), ("Solarize", 0.2, 8)),
+        (("Brightness", 0.1, 3), ("Color", 0.7, 0)),
+        (("Solarize", 0.4, 5), ("AutoContrast", 0.9, None)),
+        (("TranslateY", 0.9, 9), ("TranslateY", 0.7, 9)),
+        (("AutoContrast", 0.9, None), ("Solarize", 0.8, 3)),
+        (("Equalize", 0.8, None), ("Invert", 0.1, None)),
+        (("TranslateY", 0.7, 9), ("AutoContrast", 0.9, None)),
+    ]
+    assert len(sub_policies()) == 25
+    for ours, theirs in zip(sub_policies(), expected, strict=True):
+        for (operation, probability, place), (name, published, at) in zip(ours, theirs, strict=True):
+            assert operation.name.replace("_", "").lower() == name.lower()
+            assert probability == published
+            assert at is None or place == at
 
 
 def test_auto_augment_draws_its_table() -> None:
@@ -89,10 +113,10 @@ def test_auto_augment_draws_its_table() -> None:
     draws = AutoAugment().draw(DRAWS, generator(1, "policy"))
     assert draws.shape == (DRAWS, 2, 2)
     for place in range(2):
-        expected = Counter[Operation]()
+        expected: dict[Operation, float] = defaultdict(float)
         for pair in sub_policies():
             operation, probability, _ = pair[place]
-            expected[operation] += probability / 25  # type: ignore[assignment]
+            expected[operation] += probability / 25
         for operation in set(Operation) - {Operation.IDENTITY}:
             found = float((draws[:, place, 0] == operation).double().mean())
             tolerance = 6 * math.sqrt(max(expected[operation], 1e-9) / DRAWS)

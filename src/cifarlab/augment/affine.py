@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cifarlab.augment.pixels import BLACK, Color, choose, color_on
+from cifarlab.augment.pixels import BLACK, Color, choose, color_on, in_pieces
 
 Border = Literal["black", "edge"]
 """What lies outside an image: black (Pillow, torchvision), or its nearest pixel (Keras)."""
@@ -21,6 +21,7 @@ Interpolation = Literal["nearest", "bilinear"]
 
 ONE = 1 << 16  # a pixel, in fixed-point coordinates
 _WEIGHT_BITS = 11  # of a bilinear weight: two of them and a byte fit an int32
+_WEIGHTS = 1 << _WEIGHT_BITS
 
 
 def warp(
@@ -40,16 +41,9 @@ def warp(
             within one gray level of Pillow's.
         fill: the color that stands for black, where another one is wanted.
     """
-    coordinates = _source_coordinates(matrices, *images.shape[2:])
     if interpolation == "nearest":
-        return _nearest(images, coordinates >> 16, border, fill)
-    smooth = _bilinear(images, coordinates - ONE // 2)
-    if border == "edge":
-        return smooth
-    height, width = images.shape[2:]
-    x, y = (coordinates >> 16).unbind(1)
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return choose(inside[:, None], smooth, color_on(images.device, fill))
+        return in_pieces(128, lambda some, how: _nearest(some, how, border, fill), images, matrices)
+    return in_pieces(32, lambda some, how: _bilinear(some, how, border, fill), images, matrices)
 
 
 def _source_coordinates(matrices: Tensor, height: int, width: int) -> Tensor:
@@ -65,39 +59,43 @@ def _fixed(values: Tensor) -> Tensor:
     return torch.floor(values * ONE + 0.5).to(torch.int32)
 
 
-def _nearest(images: Tensor, places: Tensor, border: Border, fill: Color) -> Tensor:
+def _nearest(images: Tensor, matrices: Tensor, border: Border, fill: Color) -> Tensor:
     count, channels, height, width = images.shape
+    x, y = (_source_coordinates(matrices, height, width) >> 16).unbind(1)
     margin = 0
     if border == "black":  # a frame of one pixel, to which all that lies outside is clamped
         framed = color_on(images.device, fill).expand(count, channels, height + 2, width + 2).clone()
         framed[:, :, 1:-1, 1:-1] = images
         images, margin = framed, 1
-    x, y = places.unbind(1)
     x = x.clamp(-margin, width - 1 + margin)
     y = y.clamp(-margin, height - 1 + margin)
     pixels = _read(images, x + margin, y + margin)
     return pixels.reshape(count, channels, height, width)
 
 
-def _bilinear(images: Tensor, coordinates: Tensor) -> Tensor:
-    """The mean of the four pixels around each place; ``coordinates`` count from the first pixel's center."""
+def _bilinear(images: Tensor, matrices: Tensor, border: Border, fill: Color) -> Tensor:
+    height, width = images.shape[2:]
+    coordinates = _source_coordinates(matrices, height, width)
+    mean = _mean_of_four(images, coordinates - ONE // 2)
+    if border == "edge":
+        return mean
+    x, y = (coordinates >> 16).unbind(1)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return choose(inside[:, None], mean, color_on(images.device, fill))
+
+
+def _mean_of_four(images: Tensor, coordinates: Tensor) -> Tensor:
+    """The pixels around each place by their nearness; ``coordinates`` count from the first pixel's center."""
     height, width = images.shape[2:]
     x, y = (coordinates >> 16).unbind(1)
-    weights = (coordinates >> (16 - _WEIGHT_BITS)) & ((1 << _WEIGHT_BITS) - 1)
-    x_weight, y_weight = weights.flatten(2)[:, :, None].unbind(1)
-    left, right = x.clamp(0, width - 1), (x + 1).clamp(0, width - 1)
-    means = []
-    for row in (y.clamp(0, height - 1), (y + 1).clamp(0, height - 1)):
-        first, second = _read(images, left, row).int(), _read(images, right, row).int()
-        means.append(_between(first, second, x_weight))
-    mean = _between(means[0], means[1], y_weight) >> (2 * _WEIGHT_BITS)
-    return mean.to(torch.uint8).reshape(images.shape)
-
-
-def _between(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
-    """Their weighted mean times 2048, in place: new memory of this size would take longer than the sums."""
-    second.sub_(first).mul_(weights)
-    return first.bitwise_left_shift_(_WEIGHT_BITS).add_(second)
+    weights = (coordinates >> (16 - _WEIGHT_BITS)) & (_WEIGHTS - 1)
+    right, lower = weights.flatten(2)[:, :, None].unbind(1)
+    total = torch.zeros(*images.shape[:2], height * width, dtype=torch.int32, device=images.device)
+    for row, vertical in ((y, _WEIGHTS - lower), (y + 1, lower)):
+        for column, horizontal in ((x, _WEIGHTS - right), (x + 1, right)):
+            pixels = _read(images, column.clamp(0, width - 1), row.clamp(0, height - 1))
+            total.addcmul_(pixels.int(), vertical * horizontal)
+    return (total >> (2 * _WEIGHT_BITS)).to(torch.uint8).reshape(images.shape)
 
 
 def _read(images: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from torch import Generator, Tensor
 
 from cifarlab.augment.hashing import draw_seeds, random_bits
+from cifarlab.augment.pixels import in_pieces
 from cifarlab.errors import UserError
 
 _LEVELS = 1 << 16
@@ -60,4 +61,8 @@ class GaussianNoise:
 
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
         """``add_noise`` from the drawn seeds."""
-        return add_noise(images, draws, self.mean, self.variance)
+
+        def add(some: Tensor, seeds: Tensor) -> Tensor:
+            return add_noise(some, seeds, self.mean, self.variance)
+
+        return in_pieces(128, add, images, draws)

@@ -1,4 +1,4 @@
-"""What several augmentations share: a choice between bytes, work on chosen rows, colors."""
+"""What several augmentations share: a choice between bytes, work on some rows, colors."""
 
 import functools
 from collections.abc import Callable
@@ -45,6 +45,20 @@ def change_chosen(chosen: Tensor, start: Tensor, change: Callable[..., Tensor], 
     order = torch.arange(len(start))
     order[rows] = torch.arange(len(start), len(start) + len(rows))
     return torch.cat([start, changed]).index_select(0, order)  # copies whole rows, unlike index_copy_
+
+
+def in_pieces(size: int, change: Callable[..., Tensor], *values: Tensor) -> Tensor:
+    """``change(*values)``, on a CPU by ``size`` rows at a time, which keeps what it needs in the cache.
+
+    Args:
+        size: rows of a piece.
+        change: a function that treats each row of ``values`` by itself.
+        values: tensors whose first dimension is ``N``.
+    """
+    if values[0].device.type != "cpu" or len(values[0]) <= size:
+        return change(*values)
+    pieces = zip(*(value.split(size) for value in values), strict=True)
+    return torch.cat([change(*piece) for piece in pieces])
 
 
 @functools.lru_cache(maxsize=16)

@@ -3,11 +3,16 @@
 import contextlib
 import io
 import re
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import tyro
 
 from cifarlab.errors import UserError
+
+if TYPE_CHECKING:
+    from cifarlab.recipe import Recipe
+    from cifarlab.recipes.named import NamedRecipe
 
 Command = TypeVar("Command")
 
@@ -36,6 +41,57 @@ def parse(kind: type[Command], verb: str, arguments: list[str], default: Command
         if not end.code:
             raise
         raise UserError(_one_line(complaint.getvalue(), verb)) from None
+
+
+def split_off_recipe(
+    arguments: list[str], options: type[Any], verb: str
+) -> "tuple[str, NamedRecipe, list[str]]":
+    """The recipe's name, its entry, and the arguments without it.
+
+    The name usually stands first, but flags and their values may stand before it. ``--help`` without a
+    recipe prints the help of ``options`` and ends the process.
+
+    Raises:
+        UserError: there is no such recipe, or none is named.
+    """
+    if arguments and arguments[0] in ("-h", "--help"):
+        parse(options, f"{verb} RECIPE", ["--help"])
+    from cifarlab.recipes import RECIPES, recipe_named
+
+    values = {i + 1 for i, word in enumerate(arguments) if word in _flags_with_a_value(options)}
+    words = [i for i, word in enumerate(arguments) if not word.startswith("-") and i not in values]
+    place = next((i for i in words if arguments[i] in RECIPES), words[0] if words else None)
+    if place is None:
+        raise UserError(f"{verb} needs a recipe; cifarlab list recipes shows them. To begin: {verb} demo")
+    name = arguments[place]
+    return name, recipe_named(name), arguments[:place] + arguments[place + 1 :]
+
+
+def _flags_with_a_value(options: type[Any]) -> set[str]:
+    """Those that are followed by a word of their own."""
+    names = (
+        "from" if each.name == "start_from" else each.name
+        for each in fields(options)
+        if each.type is not bool
+    )
+    return {f"--{name.replace('_', '-')}" for name in names}
+
+
+def parse_with_recipe(
+    options: type[Command], verb: str, recipe: "Recipe", arguments: list[str]
+) -> "tuple[Command, Recipe]":
+    """The options and the recipe with its changed leaves (``--recipe.epochs 12``)."""
+    from cifarlab.recipe import Recipe as RecipeConfig
+
+    @dataclass(frozen=True)
+    class Both:
+        options: Any
+        recipe: Any
+
+    # Local names are out of reach of the annotations' evaluation; hand the classes over as they are.
+    Both.__annotations__ = {"options": tyro.conf.OmitArgPrefixes[options], "recipe": RecipeConfig}  # type: ignore[valid-type]
+    both: Any = parse(Both, verb, arguments, Both(options(), recipe))
+    return both.options, both.recipe
 
 
 def _one_line(box: str, verb: str) -> str:

@@ -1,14 +1,13 @@
 """``cifarlab train``: a recipe into a run folder."""
 
 import shlex
-from collections.abc import Container
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from cifarlab.cli.parsing import parse
+from cifarlab.cli.parsing import parse, parse_with_recipe, split_off_recipe
 from cifarlab.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -56,15 +55,10 @@ def main(arguments: list[str]) -> None:
     if arguments and arguments[0] in ("-h", "--help"):
         parse(Options, "train RECIPE", ["--help"])
     from cifarlab.launch import is_one_of_several, joined, start
-    from cifarlab.recipes import RECIPES, recipe_named
 
     with joined() as group:
-        place = _place_of_recipe(arguments, RECIPES)
-        if place is None:
-            raise UserError(f"train needs a recipe; there are: {', '.join(RECIPES)}")
-        name, rest = arguments[place], arguments[:place] + arguments[place + 1 :]
-        named = recipe_named(name)
-        options, recipe = _parse(name, named.make(), rest)
+        name, named, rest = split_off_recipe(arguments, Options, "train")
+        options, recipe = parse_with_recipe(Options, f"train {name}", named.make(), rest)
         if options.processes != 1 and not is_one_of_several():
             start(options.processes, ["train", *arguments])
             return
@@ -114,38 +108,6 @@ def train_and_report(
         page = write_report(out)
         print(_summary(result))
         print(f"report: {printable(page)}")
-
-
-def _place_of_recipe(arguments: list[str], recipes: Container[str]) -> int | None:
-    """Where the recipe's name stands: usually first, but flags and their values may stand before it."""
-    values = {i + 1 for i, word in enumerate(arguments) if word in _flags_with_a_value()}
-    words = [i for i, word in enumerate(arguments) if not word.startswith("-") and i not in values]
-    return next((i for i in words if arguments[i] in recipes), words[0] if words else None)
-
-
-def _flags_with_a_value() -> set[str]:
-    """Those of ``Options`` that are followed by a word of their own."""
-    names = (
-        "from" if each.name == "start_from" else each.name
-        for each in fields(Options)
-        if each.type is not bool
-    )
-    return {f"--{name.replace('_', '-')}" for name in names}
-
-
-def _parse(name: str, recipe: "Recipe", arguments: list[str]) -> tuple[Options, "Recipe"]:
-    """The options and the recipe with its changed leaves."""
-    from cifarlab.recipe import Recipe as RecipeConfig
-
-    @dataclass(frozen=True)
-    class Command:
-        options: tyro.conf.OmitArgPrefixes[Options]
-        recipe: RecipeConfig
-
-    # Local names are out of reach of the annotations' evaluation; hand the classes over as they are.
-    Command.__annotations__ = {"options": tyro.conf.OmitArgPrefixes[Options], "recipe": RecipeConfig}
-    command: Any = parse(Command, f"train {name}", arguments, Command(Options(), recipe))
-    return command.options, command.recipe
 
 
 def _summary(result: dict[str, Any]) -> str:

@@ -91,6 +91,20 @@ def per_class_subset(labels: Tensor, size: int, seed: int) -> Tensor:
     return torch.from_numpy(np.sort(np.concatenate(chosen)).astype(np.int64))
 
 
+def one_of_each_class(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Indices of ``count`` images at random, one class after the other, int64; fewer if there are fewer."""
+    _check_seed(seed)
+    order = np.random.RandomState(seed).permutation(len(labels))
+    shuffled = labels.numpy()[order]
+    # The place of an image among those of its class decides the round in which it is taken.
+    rounds = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(shuffled):
+        places = np.flatnonzero(shuffled == label)
+        rounds[places] = np.arange(len(places))
+    chosen = np.lexsort((shuffled, rounds))[:count]
+    return torch.from_numpy(order[chosen].astype(np.int64))
+
+
 def _divide(labels: Tensor, train: int, validation: int, seed: int) -> tuple[Tensor, Tensor]:
     _check_seed(seed)
     classes, counts = np.unique(labels.numpy(), return_counts=True)

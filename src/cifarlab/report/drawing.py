@@ -77,13 +77,14 @@ def _svg_uri(draw: Callable[[Theme], Figure], theme: Theme) -> tuple[str, Figure
     with matplotlib.rc_context(), warnings.catch_warnings():
         # matplotlib measures with its own font; the reader's browser has the letters that this one lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        _set_style(theme)
+        set_style(theme)
         figure = draw(theme)
         figure.savefig(buffer, format="svg", dpi=192, transparent=True, metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}", figure
 
 
-def _set_style(theme: Theme) -> None:
+def set_style(theme: Theme) -> None:
+    """Fonts and colors; call it inside ``matplotlib.rc_context``."""
     matplotlib.rcdefaults()  # a matplotlibrc of the user must not change the page
     matplotlib.rcParams.update(
         {

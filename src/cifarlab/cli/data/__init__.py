@@ -8,6 +8,7 @@ from cifarlab.errors import UserError, nearest
 SUMMARIES = {
     "fetch": "download official archives, or go on with a download that broke off",
     "verify": "check an archive or a folder from its first to its last byte",
+    "show": "draw the stages of a recipe's augmentation as a picture",
     "audit": "find duplicates, near-duplicates and doubtful labels",
 }
 
