@@ -15,9 +15,16 @@ from cifarlab.data.split import Source, Split, source_of
 from cifarlab.errors import Stopped, UserError
 from cifarlab.models import PlainCnn
 from cifarlab.optim import Muon, Sgd
-from cifarlab.recipe import Recipe
 from cifarlab.train import train
-from support import outcome, save_always, small_recipe, stop_at, synthetic_source, synthetic_split
+from support import (
+    REGULARIZED,
+    outcome,
+    save_always,
+    small_recipe,
+    stop_at,
+    synthetic_source,
+    synthetic_split,
+)
 
 SOURCE = synthetic_source()
 RECIPE = small_recipe(optimizer=Sgd(lr=0.05), epochs=2)
@@ -131,12 +138,12 @@ def test_another_network_is_refused_in_one_line(
 
 
 def test_another_dropout_is_no_other_network(parent: Path, tmp_path: Path) -> None:
-    recipe: Recipe = replace(RECIPE, model=replace(RECIPE.model, dropout=(0.5, 0.0, 0.0)))
+    recipe = replace(RECIPE, model=replace(REGULARIZED, dropout=(0.5, 0.0, 0.0)))
     # The layer list of a Sequential counts dropout layers, so a dropout may change but not come or go.
     with pytest.raises(UserError, match=r"do not fit this network"):
         train(recipe, SOURCE, tmp_path / "fewer", start_from=parent)
     train(
-        replace(RECIPE, model=replace(RECIPE.model, dropout=(0.5, 0.1, 0.6))),
+        replace(RECIPE, model=replace(REGULARIZED, dropout=(0.5, 0.1, 0.6))),
         SOURCE,
         tmp_path / "run",
         start_from=parent,

@@ -39,7 +39,8 @@ def newton_schulz(matrix: Tensor, iterations: int) -> Tensor:
     for _ in range(iterations):
         a = x @ x.T
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return (x.T if matrix.size(0) > matrix.size(1) else x).to(matrix.dtype)
+    result: Tensor = x.T if matrix.size(0) > matrix.size(1) else x
+    return result.to(matrix.dtype)
 
 
 def step_by_hand(
@@ -78,7 +79,7 @@ def test_steps_are_the_reference_s(config: Muon, layout: torch.memory_format) ->
     optimizer = config.build(network)
     for step in range(6):
         gradients(network, step)
-        grads = {name: value.grad.clone() for name, value in network.named_parameters()}  # type: ignore[union-attr]
+        grads = {name: value.grad.clone() for name, value in network.named_parameters()}
         lr = config.lr if step < 3 else config.lr / 7
         set_rate(optimizer, lr)
         optimizer.step()

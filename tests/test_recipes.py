@@ -11,12 +11,20 @@ from typing import Any
 import pytest
 import torch
 
-from cifarlab.augment import HorizontalFlip, MeanImage, RandomCrop, RandomErasing, Rotation, RotationTable
+from cifarlab.augment import (
+    HorizontalFlip,
+    MeanImage,
+    Normalize,
+    RandomCrop,
+    RandomErasing,
+    Rotation,
+    RotationTable,
+)
 from cifarlab.config import differences, fingerprint, to_json
 from cifarlab.data.holdout import Counts, NoHoldout
 from cifarlab.data.sources import NAMES
 from cifarlab.errors import UserError
-from cifarlab.models import CATALOG
+from cifarlab.models import CATALOG, PlainCnn
 from cifarlab.models.cost import count_parameters
 from cifarlab.optim import Adam, Sgd
 from cifarlab.penalties import L2Penalty
@@ -124,7 +132,7 @@ def test_report_003_s_settings(name: str) -> None:
     assert recipe.published is not None
     assert recipe.published.mode == TrainingMode(batch_size=4, validation_batch_size=128)
     assert recipe.train_images is None
-    assert recipe.normalize.mean == recipe.normalize.deviation == (0.5, 0.5, 0.5)
+    assert recipe.normalize == Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     assert RECIPES[name].report == "cnn-to-shake-shake"
     assert RECIPES[name].data == "cifar10"
 
@@ -142,7 +150,7 @@ def test_report_003_s_four_phases() -> None:
     ]
     assert counts == [307_498, 308_394, 308_394]
     assert regularized.model == augmented.model == final.model
-    assert regularized.model.dropout == (0.2, 0.3, 0.4)
+    assert regularized.model == PlainCnn(batch_norm=True, dropout=(0.2, 0.3, 0.4))
     assert rates_of("cnn-final") == pytest.approx([1e-3, 5e-4, 2.5e-4])
     assert rates_of("cnn-final-as-written") == pytest.approx([1e-3, 5e-4, 1e-4])
 
@@ -204,7 +212,7 @@ def test_report_002_s_studies_change_one_thing_each() -> None:
     for kind in ("l1", "l2"):
         for strength in ("1e-2", "1e-3", "1e-4", "1e-5"):
             recipe = RECIPES[f"resnet24-{kind}-{strength}"].make()
-            assert recipe.optimizer.weight_decay == 0, "the penalty takes the place of weight decay"  # type: ignore[union-attr]
+            assert recipe.optimizer.weight_decay == 0, "the penalty takes the place of weight decay"
             assert recipe.penalty is not None
             assert recipe.penalty.strength == float(strength)
     nets, kinds = (
@@ -215,7 +223,7 @@ def test_report_002_s_studies_change_one_thing_each() -> None:
 
 
 def test_report_004_s_four_models() -> None:
-    names = ("resnet18", "resnet18-rotated", "resnet18-cbam", "resnet18-aspp")
+    names = ("resnet18", "resnet18-rotated", "resnet18-cbam", "resnet18-cbam-aspp")
     recipes = [RECIPES[name].make() for name in names]
     assert {RECIPES[name].data for name in names} == {"cifar12"}
     assert rates_of("resnet18") == pytest.approx([0.1, 0.01, 0.001])

@@ -13,6 +13,7 @@ from cifarlab.data.batches import DeviceSplit, on_device, whole
 from cifarlab.data.holdout import per_class_subset
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
+from cifarlab.errors import UserError
 from cifarlab.models.data_dependent import fit_to_data
 from cifarlab.progress import Progress
 from cifarlab.recipe import Judging, Recipe
@@ -97,6 +98,7 @@ def prepare(
     """
     recipe = description.recipe
     training, validation = divide(source, description, judging, device)
+    check_last_batch(recipe, description, len(training), group)
     network = placed(build_network(description, first_weights), device)
     if first_weights is None:
         fit_to_data(network, lambda: _as_seen(training, recipe))
@@ -148,6 +150,30 @@ def _as_seen(training: DeviceSplit, recipe: Recipe, batch_size: int = 1000) -> I
     """The training images as the network sees them in evaluation, float32 ``[N, 3, H, W]`` a batch."""
     for positions in torch.arange(len(training), device=training.images.device).split(batch_size):
         yield recipe.normalize.apply(training.batch(positions)[0])
+
+
+def check_last_batch(recipe: Recipe, description: RunDescription, images: int, group: Group) -> None:
+    """Refuse, before the first step, a last batch that leaves a process one image where that is too few.
+
+    BatchNorm takes the variance over images and pixels; on a map of one pixel, one image has none.
+
+    Raises:
+        UserError: so it is; another batch size helps.
+    """
+    last = images % recipe.batch_size or min(images, recipe.batch_size)
+    if last // group.size > 1:
+        return
+    with torch.device("meta"):
+        network = recipe.model.build(len(description.data.class_names), description.data.image_size)
+        one = torch.zeros(1, 3, description.data.image_size, description.data.image_size)
+    try:
+        network.train()(one)
+    except ValueError as error:
+        processes = f", divided among {group.size} processes" if group.size > 1 else ""
+        raise UserError(
+            f"the last batch of an epoch has {last} of {images:,} images{processes}, and this network cannot "
+            "be trained on a single image; take another --recipe.batch-size"
+        ) from error
 
 
 def check_size(recipe: Recipe, image_size: int) -> None:

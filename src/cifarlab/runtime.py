@@ -13,7 +13,7 @@ import torch
 import cifarlab
 from cifarlab.errors import UserError
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised whenever a change of the code may alter the numbers of a run; part of a run's fingerprint."""
 
 Precision = Literal["auto", "fp32", "bf16"]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from cifarlab import run
 from cifarlab.augment import MeanImage
+from cifarlab.checkpoint import decode
 from cifarlab.models import FastCnn
 from cifarlab.models.centered import CenteredNetwork
 from cifarlab.models.data_dependent import fit_to_data
@@ -62,7 +63,7 @@ def test_a_run_keeps_the_mean_of_its_training_part_and_predicts_with_it(tmp_path
     test = source.read_test()
     with torch.no_grad():
         logits = network(trained.normalize.apply(test.images))
-        kept = run.decode((tmp_path / "run" / run.TEST_LOGITS).read_bytes(), tmp_path)[0]["logits"]
+        kept = decode((tmp_path / "run" / run.TEST_LOGITS).read_bytes(), tmp_path)[0]["logits"]
         torch.testing.assert_close(logits, kept, rtol=1e-4, atol=1e-5)
         mean.zero_()
         assert (network(trained.normalize.apply(test.images)) - kept).abs().max() > 1e-3

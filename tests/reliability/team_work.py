@@ -120,9 +120,11 @@ def diverge_in(group: Group, recipe: Recipe, out: Path, rank: int) -> Any:
     """Train; in process ``rank`` the loss of the third step is not a number, its gradient is as before."""
     mean, calls = CrossEntropy.mean, [0]
 
-    def poisoned(self: CrossEntropy, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    def poisoned(
+        self: CrossEntropy, logits: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         calls[0] += 1
-        loss = mean(self, logits, labels, weights)
+        loss = mean(self, logits, targets, weights)
         return loss + (loss * float("nan")).detach() if (group.rank, calls[0]) == (rank, 3) else loss
 
     CrossEntropy.mean = poisoned  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
 """What a recipe adds to a step — penalty, clipping, averaging, mixing, smoothing — beside a plain loop."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,16 @@ from cifarlab import run
 from cifarlab.augment import HorizontalFlip, MeanImage, Mixup
 from cifarlab.averaging import MovingAverage
 from cifarlab.data.holdout import Fraction, NoHoldout
+from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import Stopped, UserError
 from cifarlab.feed import feed_of_epoch
-from cifarlab.distributed import ALONE
-from cifarlab.job import build_network, divide
+from cifarlab.job import build_network, check_last_batch, divide
 from cifarlab.losses import CrossEntropy
-from cifarlab.models import PlainCnn
+from cifarlab.models import PlainCnn, ResNet, Spp
 from cifarlab.optim import Adagrad, Sgd
 from cifarlab.penalties import L1Penalty
 from cifarlab.recipe import EvaluationMode, Judging, Recipe
+from cifarlab.run import RunDescription
 from cifarlab.runtime import reseed
 from cifarlab.schedules import Linear, Plateau
 from cifarlab.train import train
@@ -162,3 +164,23 @@ def test_what_needs_validation_images_is_refused_without(select_by: str, tmp_pat
 def test_a_norm_to_clip_at_is_above_0(clip_norm: float) -> None:
     with pytest.raises(UserError, match="clip_norm must be a finite number above 0"):
         small_recipe(clip_norm=clip_norm)
+
+
+@pytest.mark.parametrize(("size", "group"), [(47, ALONE), (24, Group(0, 25)), (46, Group(1, 2))], ids=str)
+def test_a_last_batch_of_one_image_is_refused_where_it_cannot_be_trained(size: int, group: Group) -> None:
+    """A process gets a single one of 48 images; SPP's coarsest pool has one pixel and so no variance."""
+    pooled = small_recipe(model=ResNet((1, 1), (4, 8), head=Spp(width=4)), batch_size=size)
+    description = RunDescription("custom", pooled, SOURCE.description, 0, "C")
+    with pytest.raises(UserError, match=r"the last batch .* take another --recipe.batch-size") as caught:
+        check_last_batch(pooled, description, 48, group)
+    assert str(caught.value).isprintable()
+    check_last_batch(replace(pooled, batch_size=50 * group.size), description, 48 * group.size, group)
+    check_last_batch(replace(pooled, model=small_recipe().model), description, 48, group)
+
+
+def test_a_last_batch_of_one_image_trains_where_it_can(tmp_path: Path) -> None:
+    train(small_recipe(batch_size=47), SOURCE, tmp_path / "run")
+    with pytest.raises(UserError, match="the last batch of an epoch has 1 of 48 images, and"):
+        pooled = small_recipe(batch_size=47, model=ResNet((1, 1), (4, 8), head=Spp(width=4)))
+        train(pooled, SOURCE, tmp_path / "pooled")
+    assert not (tmp_path / "pooled").exists()

@@ -157,7 +157,7 @@ def test_an_order_from_the_global_state_is_noticed(
     tmp_path: Path, trace: Trace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Control: the test above fails for an order that is drawn as torch's DataLoader draws it."""
-    monkeypatch.setattr(loop, "epoch_order", lambda count, seed, epoch: torch.randperm(count))
+    monkeypatch.setattr(feed, "epoch_order", lambda count, seed, epoch: torch.randperm(count))
     train(_recipe(), SOURCE, tmp_path / "whole")
     whole = list(trace)
     trace.clear()

@@ -1,6 +1,7 @@
 """``cifarlab list``: models, recipes, reports, data sets and runs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,14 +44,36 @@ def main(arguments: list[str]) -> None:
     rows = kinds[options.what]()
     if options.json:
         print(json.dumps(rows, indent=2))
+    elif options.what == "recipes":
+        print("\n".join(_recipe_lines(rows, shutil.get_terminal_size().columns)))
     elif rows:
         print_table(_table(rows))
     else:
         print(f"no runs in {printable(options.folder)}")
 
 
+def _recipe_lines(rows: list[dict[str, Any]], width: int) -> list[str]:
+    """A heading per report, then its recipes, one to a line that fits into ``width`` columns."""
+    widest = max(len(row["name"]) for row in rows)
+    lines: list[str] = []
+    heading = ""
+    for row in rows:
+        if (row["report"] or "our own") != heading:
+            heading = row["report"] or "our own"
+            lines += ["", heading]
+        start = f"  {row['name']:<{widest}}  {row['data']:<7} {row['epochs']:>5} epochs  "
+        room = max(width - len(start), 20)
+        summary = row["summary"]
+        lines.append(start + (summary if len(summary) <= room else summary[: room - 1].rstrip() + "…"))
+    return lines[1:]
+
+
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(*[name.replace("_", " ") for name in rows[0]])
+    table = Table()
+    for name in rows[0]:
+        # A name is there to be typed: it stays whole, and the other columns give way.
+        width = max(len(_cell(row[name])) for row in rows) if name == "name" else None
+        table.add_column(name.replace("_", " "), min_width=width, overflow="fold")
     for row in rows:
         table.add_row(*[_cell(value) for value in row.values()])
     return table

@@ -89,7 +89,7 @@ def parse_with_recipe(
         recipe: Any
 
     # Local names are out of reach of the annotations' evaluation; hand the classes over as they are.
-    Both.__annotations__ = {"options": tyro.conf.OmitArgPrefixes[options], "recipe": RecipeConfig}  # type: ignore[valid-type]
+    Both.__annotations__ = {"options": tyro.conf.OmitArgPrefixes[options], "recipe": RecipeConfig}  # type: ignore[misc, valid-type]
     both: Any = parse(Both, verb, arguments, Both(options(), recipe))
     return both.options, both.recipe
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from cifarlab.cli.parsing import parse, parse_with_recipe, split_off_recipe
-from cifarlab.errors import UserError, printable
+from cifarlab.errors import printable
 
 if TYPE_CHECKING:
     from cifarlab.distributed import Group
@@ -31,8 +31,8 @@ class Options:
     resume: bool = False
     """Go on with the run in --out; start it if it is not there."""
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """A finished run of the same network whose weights are the first ones; for data with other classes it gets
-    a new last layer."""
+    """A finished run of the same network whose weights are the first ones; for data with other classes it
+    gets a new last layer."""
     freeze: bool = False
     """Of the network given by --from train the last layer alone."""
     seed: int = 0

@@ -26,7 +26,7 @@ class DeviceSplit:
     def batch(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Images uint8 ``[B, 3, H, W]`` and labels int64 ``[B]`` at ``positions`` (int64 ``[B]``)."""
         picked = self.indices[positions]
-        return self.images[picked], self.labels[picked]
+        return self.images.index_select(0, picked), self.labels.index_select(0, picked)
 
 
 def on_device(split: Split, parts: list[Tensor], device: torch.device) -> list[DeviceSplit]:

@@ -56,7 +56,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class NoHoldout:
-    """Train on the whole training set; nothing is validated (reports that chose the epoch on the test set)."""
+    """Train on the whole training set and validate on nothing, as reports did that chose on the test set."""
 
     def divide(self, labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """All indices to train on, and none."""

@@ -41,8 +41,8 @@ CATALOG: dict[str, tuple[str | None, Model]] = {
     "resnet18": ("cbam-aspp", ResNet()),
     "resnet18-cbam": ("cbam-aspp", ResNet(attention=Cbam())),
     # With CBAM, as in the report's fourth model.
-    "resnet18-aspp": ("cbam-aspp", ResNet(attention=Cbam(), head=Aspp())),
-    "resnet18-spp": ("cbam-aspp", ResNet(attention=Cbam(), head=Spp())),
+    "resnet18-cbam-aspp": ("cbam-aspp", ResNet(attention=Cbam(), head=Aspp())),
+    "resnet18-cbam-spp": ("cbam-aspp", ResNet(attention=Cbam(), head=Spp())),
     "fast-cnn": (None, FastCnn()),
 }
 """The networks by name: (report, config), and None for a network of our own."""

@@ -36,7 +36,8 @@ def whitening_filters(images: Tensor) -> Tensor:
     patches = F.unfold(images.float(), _PATCH).transpose(1, 2).flatten(0, 1).double()
     values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
     filters = vectors / (values + _WHITENING_EPSILON).sqrt()
-    return filters.T.flip(0).reshape(-1, 3, _PATCH, _PATCH).float()
+    whitening: Tensor = filters.T.flip(0).reshape(-1, 3, _PATCH, _PATCH)
+    return whitening.float()
 
 
 class FastCnnNetwork(nn.Module):

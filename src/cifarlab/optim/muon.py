@@ -37,7 +37,8 @@ def orthogonalized(matrices: Tensor, iterations: int) -> Tensor:
     for _ in range(iterations):
         gram = work @ work.mT
         work = a * work + (b * gram + c * gram @ gram) @ work
-    return (work.mT if tall else work).to(matrices.dtype)
+    result: Tensor = work.mT if tall else work
+    return result.to(matrices.dtype)
 
 
 class MuonOptimizer(torch.optim.Optimizer):
@@ -85,7 +86,7 @@ class Muon:
     momentum: float = 0.95
     iterations: int = 5
     weight_decay: float = 0.0
-    """Decoupled: each step takes lr · weight_decay of a weight away from it. Biases and factors do not decay."""
+    """Decoupled: each step takes lr · weight_decay of a weight away from it; biases and factors stay."""
     other_lr: float = 0.05
     """The base rate of all else."""
     other_momentum: float = 0.9

@@ -1,11 +1,11 @@
 """Report 003, ``cnn-to-shake-shake``: a plain CNN, its regularization and augmentation, then Shake-Shake.
 
 Published in the report: Adam at 0.001, batch 32, 40,000 / 10,000 images, 20 epochs, the layer lists, the
-augmentation, the milestones, weights of the best validation loss; of Shake-Shake depth 26, width 64, batch and
-epochs. From its authors' public code: Adam's weight decay of 1e-4, and an evaluation that never leaves training
-mode, in batches of 4 (training and test set) and 128 (validation set). From the public implementation that it
-names for Shake-Shake: Nesterov's SGD at 0.1 with weight decay 1e-4 and a cosine, crop and flip. Ours: a patience
-of 10 epochs where the report only says "n"; one 16×16 hole for Cutout.
+augmentation, the milestones, weights of the best validation loss; of Shake-Shake depth 26, width 64, batch
+and epochs. From its authors' public code: Adam's weight decay of 1e-4, and an evaluation that never leaves
+training mode, in batches of 4 (training and test set) and 128 (validation set). From the public
+implementation that it names for Shake-Shake: Nesterov's SGD at 0.1 with weight decay 1e-4 and a cosine, crop
+and flip. Ours: a patience of 10 epochs where the report only says "n"; one 16×16 hole for Cutout.
 
 Our own figures at full length are still to come. Shortened runs on JPEG copies of CIFAR-10 (one seed, CPU),
 evaluated in both modes, stand in ``records/cnn-to-shake-shake/`` with their commands.

@@ -1,13 +1,13 @@
 """Report 002, ``small-resnets``: ResNets under 5 M parameters and what is done to train them.
 
-Published in the report: the networks, momentum 0.9, weight decay 1e-3, batch 128, 50 epochs, exponential decay
-by 0.9, 10 % of the training images held out, noise (mean 0, variance 1), crop, both flips with 0.5, the
+Published in the report: the networks, momentum 0.9, weight decay 1e-3, batch 128, 50 epochs, exponential
+decay by 0.9, 10 % of the training images held out, noise (mean 0, variance 1), crop, both flips with 0.5, the
 normalization; SGD with Nesterov's momentum, rate 0.1, for the final model. Ours, since the report is silent:
 Adagrad at 0.01 and Adadelta at 1.0 (and both at 0.1), strengths 1e-2 … 1e-5 of the penalties on weights, with
 no weight decay beside them, noise on the scale of bytes, α = 1 for mixup.
 
-Each study changes one thing about ResNet24 trained by Nesterov's SGD, as the report does. It reports "the best
-state" without saying what chose it; there is no protocol A.
+Each study changes one thing about ResNet24 trained by Nesterov's SGD, as the report does. It reports "the
+best state" without saying what chose it; there is no protocol A.
 
 The report's figures 4, 5, 6 and 8 are lost; its numbers are 93.71 % without and 94.43 % with mixup (its
 confusion matrix says 94.59 %). Our own figures at full length are still to come.
@@ -127,7 +127,8 @@ def _of_penalties() -> dict[str, NamedRecipe]:
     for kind, penalty in (("l1", L1Penalty), ("l2", L2Penalty)):
         for strength in STRENGTHS:
             claim = (
-                f"ResNet24 with an {kind.upper()} penalty of {strength} on its weights (report 002, figure 6).\n"
+                f"ResNet24 with an {kind.upper()} penalty of {strength} on its weights (report 002, figure"
+                " 6).\n"
                 "The report: L1 converges slowly; it goes on with L2 at 0.001."
             )
             make = partial(penalized, penalty(strength=float(strength)))

@@ -3,8 +3,8 @@
 Published in the report: the augmentation's kinds, Random Erasing's numbers (p 0.5, area 0.02-0.4, aspect
 0.3-1/0.3, noise), cosine with linear warm-up per step, base rate 0.001, batch 64, 250 epochs of which 25 warm
 up (100 and 10 for the smaller training sets), dropout at the end. Ours, since the report is silent: Adam,
-cross-entropy, warm-up from 0, flip, ±15°, ±10 %, zoom 0.1, edge pixels repeated as Keras does, normalization
-by channel.
+cross-entropy, warm-up from 0, flip, ±15°, ±10 %, zoom 0.1 (bilinear, edge pixels repeated, as in Keras),
+normalization by channel.
 
 The report chose the best epoch on the test set, which is protocol A here.
 
@@ -36,9 +36,9 @@ def tiny_attention() -> Recipe:
         model=TinyAttention(),
         augment=(
             HorizontalFlip(),
-            Rotation(degrees=15.0, border="edge"),
-            Translate(fraction=0.1, border="edge"),
-            Zoom(fraction=0.1, border="edge"),
+            Rotation(degrees=15.0, border="edge", interpolation="bilinear"),
+            Translate(fraction=0.1, border="edge", interpolation="bilinear"),
+            Zoom(fraction=0.1, border="edge", interpolation="bilinear"),
             _ERASING,
         ),
         normalize=Normalize(CIFAR_MEAN, CIFAR_DEVIATION),
