@@ -80,6 +80,12 @@ def shortened(recipe: Recipe, epochs: int, batch_size: int, judging: Judging) ->
     )
 
 
+def two_epochs(recipe: Recipe) -> Recipe:
+    """``recipe`` cut down to 200 steps on 5,000 images."""
+    judging = Judging(Counts(train=5_000, validation=1_000), select_by="val_loss")
+    return shortened(recipe, 2, 50, judging)
+
+
 def take_one_step(name: str, source: Source, folder: Path) -> None:
     judging = Judging(Fraction(0.5), select_by="last")
     recipe = shortened(RECIPES[name].make(), 1, CLASSES, judging)
@@ -130,10 +136,8 @@ def test_every_recipe_takes_a_step_on_photographs(name: str, photographs: Source
 def test_a_family_learns_from_5000_photographs(name: str, photographs: Source, tmp_path: Path) -> None:
     """Two epochs: the loss falls, and the accuracy on 1,000 test images is above chance."""
     source = part_of(photographs, train_each=600, test_each=100, classes=10)
-    judging = Judging(Counts(train=5_000, validation=1_000), select_by="val_loss")
-    recipe = shortened(RECIPES[name].make(), 2, 50, judging)
     display = Recorder()
-    result = train(recipe, source, tmp_path / "run", display=display)
+    result = train(two_epochs(RECIPES[name].make()), source, tmp_path / "run", display=display)
     first, second = display.lines
     assert second["train_loss"] < first["train_loss"]
     assert result["interval"][0] > 0.1, "the lower end of the interval is above one in ten"

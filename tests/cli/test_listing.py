@@ -9,7 +9,7 @@ import pytest
 from cifarlab.cli import main
 from cifarlab.config import to_json
 from cifarlab.data.digits import open_digits
-from cifarlab.models import PlainCnn
+from cifarlab.models import CATALOG, PlainCnn
 from cifarlab.recipe import Recipe
 from cifarlab.recipes import RECIPES
 from cifarlab.run import RunDescription
@@ -132,3 +132,29 @@ def test_wrong_use_is_said_in_one_line(
 
 def test_every_recipe_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["name"] for row in json.loads(listed(capsys, "recipes", "--json"))] == list(RECIPES)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_recipes_are_lines_under_their_report(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """Names are whole whatever the width; summaries are cut to it."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = listed(capsys, "recipes").splitlines()
+    headings = [line for line in lines if line and not line.startswith(" ")]
+    assert headings == [
+        "our own", "tiny-attention", "slim-attention", "small-resnets", "cnn-to-shake-shake", "cbam-aspp",
+        "our own",
+    ]  # fmt: skip
+    names = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert names == list(RECIPES)
+    assert max(map(len, lines)) <= max(columns, 85)
+    assert any(line.endswith("…") for line in lines) or columns == 200
+
+
+def test_names_of_models_are_never_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = listed(capsys, "models")
+    assert all(f" {name} " in table for name in CATALOG)

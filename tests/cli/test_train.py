@@ -157,8 +157,8 @@ def test_every_recipe_has_help(capsys: pytest.CaptureFixture[str], name: str) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "train needs a recipe; there are: demo, cnn-basic"),
-        (["--seed", "1"], "train needs a recipe; there are: demo, cnn-basic"),
+        ([], "train needs a recipe; cifarlab list recipes shows them"),
+        (["--seed", "1"], "train needs a recipe; cifarlab list recipes shows them"),
         (["dmeo"], "no recipe is called 'dmeo'; did you mean demo?"),
         (["dmeo", "--out", "demo"], "no recipe is called 'dmeo'; did you mean demo?"),
         (["demo", "--sed", "1"], "train demo: unrecognized options: --sed, 1; did you mean --seed?"),

@@ -15,7 +15,19 @@ from cifarlab.data.batches import DeviceSplit
 from cifarlab.errors import Stopped
 from cifarlab.optim import Sgd
 from cifarlab.recipe import Recipe
-from cifarlab.schedules import Constant, MultiStep, Schedule
+from cifarlab.schedules import (
+    Constant,
+    CosineRestarts,
+    Exponential,
+    Linear,
+    MultiStep,
+    OneCycle,
+    Piecewise,
+    Plateau,
+    Schedule,
+    Step,
+    WarmupCosine,
+)
 from cifarlab.train import train
 from support import Recorder, save_never, small_recipe, stop_at, synthetic_source
 
@@ -63,6 +75,39 @@ def _torch_rates(schedule: Schedule) -> list[float]:
             rates.append(optimizer.param_groups[0]["lr"])
         scheduler.step()
     return rates
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Step(every=2, gamma=0.5),
+        Piecewise((1, 4), (0.5, 0.1)),
+        Exponential(0.9),
+        CosineRestarts(period=2),
+        WarmupCosine(warmup=0.3),
+        Linear(warmup=0.3),
+        OneCycle(),
+        Plateau(patience=0, gamma=0.5, threshold=0.3),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_no_schedule_notices_a_resume(
+    schedule: Schedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the middle of epochs; the plateau's history is in the saved state, all else is progress."""
+    recipe = small_recipe(optimizer=Sgd(lr=0.07), schedule=schedule, epochs=6)
+    whole, parts = Recorder(), Recorder()
+    train(recipe, SOURCE, tmp_path / "whole", display=whole)
+    save_never(monkeypatch)
+    for part in range(7):
+        stop_at(monkeypatch, *([4 + (part > 0) * 4] if part < 6 else []))
+        try:
+            train(recipe, SOURCE, tmp_path / "parts", resume=part > 0, display=parts)
+        except Stopped:
+            assert 0 < len(parts.rates) < 30
+    assert parts.rates == whole.rates
+    assert len(dict(whole.rates)) == 30
+    assert len(set(dict(whole.rates).values())) > 1
 
 
 @pytest.fixture
