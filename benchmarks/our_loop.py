@@ -24,7 +24,7 @@ from cifarlab.run import RunDescription, append_metrics
 from cifarlab.runtime import autocast
 
 # The loop itself and no copy of it; ``train`` would begin anew, and compile anew, every round.
-from cifarlab.train import _judge_epoch, _train_epoch
+from cifarlab.train import judge_epoch, train_epoch
 
 
 class OurLoop:
@@ -65,8 +65,8 @@ class OurLoop:
         self._saver.save(self._progress)
         saved = now(self._device)
         self.save_seconds.append(saved - began)
-        _train_epoch(self._job, self._progress, self._guard, self._saver, self._interrupts, self._display)
-        line = _judge_epoch(self._job, self._progress, self._interrupts)
+        train_epoch(self._job, self._progress, self._guard, self._saver, self._interrupts, self._display)
+        line = judge_epoch(self._job, self._progress, self._interrupts)
         append_metrics(self._folder, line)
         ended = now(self._device)
         self._progress.finish_epoch(line, 0.0, self._job.network)

@@ -5,6 +5,7 @@ numbers come from Python's ``random``, which is faster than torch's one at a tim
 """
 
 import importlib
+import math
 import random
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from cifarlab.augment import (
     Cutout,
     GaussianNoise,
     HorizontalFlip,
+    RandomAffine,
     RandomCrop,
     RandomErasing,
     Rotation,
@@ -108,6 +110,9 @@ def _of_pillow(augmentation: Augmentation) -> OnPicture | None:
             change = partial(_shifted, fraction=fraction, resampling=_resampling(interpolation))
         case Zoom(fraction=fraction, interpolation=interpolation):
             change = partial(_zoomed, fraction=fraction, resampling=_resampling(interpolation))
+        case RandomAffine(degrees=degrees, shift=shift, zoom=zoom, interpolation=interpolation):
+            resampling = _resampling(interpolation)
+            change = partial(_moved, degrees=degrees, shift=shift, zoom=zoom, resampling=resampling)
         case GaussianNoise():
             change = partial(_noisy, config=augmentation, randomness=np.random.default_rng())
         case RandomErasing():
@@ -153,6 +158,19 @@ def _zoomed(picture: Picture, fraction: float, resampling: Image.Resampling) -> 
     x, y = (length / 2 for length in picture.size)
     across, down = (1 + random.uniform(-fraction, fraction) for _ in range(2))
     return _warped(picture, (across, 0, x - across * x, 0, down, y - down * y), resampling)
+
+
+def _moved(
+    picture: Picture, degrees: float, shift: float, zoom: float, resampling: Image.Resampling
+) -> Picture:
+    x, y = (length / 2 for length in picture.size)
+    angle = math.radians(random.uniform(-degrees, degrees))
+    across, down = (1 + random.uniform(-zoom, zoom) for _ in range(2))
+    right, below = (random.uniform(-shift, shift) * length for length in picture.size)
+    a, b = math.cos(angle) * across, -math.sin(angle) * down
+    d, e = math.sin(angle) * across, math.cos(angle) * down
+    matrix = (a, b, x - a * x - b * y - right, d, e, y - d * x - e * y - below)
+    return _warped(picture, matrix, resampling)
 
 
 def _warped(picture: Picture, matrix: tuple[float, ...], resampling: Image.Resampling) -> Picture:

@@ -78,12 +78,12 @@ def random_source(images: int, classes: int) -> Source:
 
 
 def images_for(training_flops: int, batch_size: int, rate: float) -> int:
-    """Whole batches that take about 4 s at a quarter of the device's ``rate`` (GFLOP/s): 2 at least.
+    """Whole batches that take about 4 s at a quarter of the device's ``rate`` (GFLOP/s): 4 at least.
 
     At most 16,384 images, since small networks are bound by their loaders.
     """
     images = min(4 * rate * 1e9 / 4 / training_flops, 16_384)
-    return max(round(images / batch_size), 2) * batch_size
+    return max(round(images / batch_size), 4) * batch_size
 
 
 def compare(name: str, plan: Plan, scratch: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from cifarlab.logs import Display, Silence
 from cifarlab.optim import set_rate
 from cifarlab.progress import Progress, Stopwatch
 from cifarlab.recipe import Judging, Protocols, Recipe, judging_under
-from cifarlab.runtime import autocast, own_randomness, reseed
+from cifarlab.runtime import autocast, keep_freed_memory, own_randomness, reseed
 from cifarlab.schedules import Moment
 
 
@@ -69,6 +69,7 @@ def train(
         Stopped: SIGINT or SIGTERM; the state is saved.
         Unavailable: another process of the group has ended.
     """
+    keep_freed_memory()
     display = display or Silence()
     judging = judging_under(recipe, protocols)
     place = group.device(device)
@@ -109,8 +110,8 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
     saver = resumption.Saver(out, job.network, job.optimizer, job.average, job.group)
     try:
         while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
-            _train_epoch(job, progress, guard, saver, interrupts, display)
-            line = _judge_epoch(job, progress, interrupts)
+            train_epoch(job, progress, guard, saver, interrupts, display)
+            line = judge_epoch(job, progress, interrupts)
             if job.group.is_first:
                 run.append_metrics(out, line)
             progress.finish_epoch(line, _score(job.judging, line), job.judged)
@@ -123,7 +124,7 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
         raise
 
 
-def _train_epoch(
+def train_epoch(
     job: Job,
     progress: Progress,
     guard: FiniteGuard,
@@ -174,7 +175,7 @@ def _train_epoch(
     progress.spend(watch.lap())
 
 
-def _judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[str, Any]:
+def judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[str, Any]:
     """The line of ``metrics.jsonl`` for the epoch whose steps are all done."""
     recipe, watch = job.description.recipe, Stopwatch()
     job.group.same_statistics(job.network)

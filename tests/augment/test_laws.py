@@ -15,6 +15,7 @@ from cifarlab.augment import (
     GaussianNoise,
     HorizontalFlip,
     RandAugment,
+    RandomAffine,
     RandomCrop,
     RandomErasing,
     Rotation,
@@ -43,6 +44,8 @@ ALL: list[Augmentation] = [
     Translate(0.2, "edge"),
     Zoom(),
     Zoom(0.3, "edge", "bilinear"),
+    RandomAffine(),
+    RandomAffine(30.0, 0.2, 0.2, "black", "nearest"),
     GaussianNoise(),
     RandomErasing(),
     RandomErasing(1.0, law="log-uniform"),
@@ -53,6 +56,7 @@ ALL: list[Augmentation] = [
     TrivialAugment(),
 ]
 NOTHING: list[Augmentation] = [
+    RandomAffine(0.0, 0.0, 0.0),
     RandomCrop(0),
     HorizontalFlip(0.0),
     VerticalFlip(0.0),

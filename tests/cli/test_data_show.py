@@ -14,7 +14,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_picture_of_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "show", "tiny-attention", "--data", "digits", "--images", "2"]) == 0
-    assert capsys.readouterr().out == "7 stages of 2 images: tiny-attention-stages.png\n"
+    assert capsys.readouterr().out == "5 stages of 2 images: tiny-attention-stages.png\n"
     assert Path("tiny-attention-stages.png").read_bytes()[:4] == b"\x89PNG"
 
 

@@ -67,7 +67,7 @@ def test_a_resumed_run_begins_with_them_only_once(
 
 def test_weights_of_another_network(parent: Path, tmp_path: Path) -> None:
     recipe = vary(small_recipe(), "model.widths", (4, 4, 16))
-    with pytest.raises(UserError, match="holds another network than this recipe: model.widths.2") as error:
+    with pytest.raises(UserError, match=r"holds another network than this recipe: model\.widths\.2") as error:
         train(recipe, SOURCE, tmp_path / "run", start_from=parent)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == [], "the corrected command must not find its folder taken"

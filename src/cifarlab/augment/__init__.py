@@ -10,6 +10,7 @@ from cifarlab.augment.mixing import CutMix, Mixing, Mixup, mixed_labels
 from cifarlab.augment.noise import GaussianNoise
 from cifarlab.augment.normalize import MeanImage, Normalization, Normalize
 from cifarlab.augment.rand_augment import RandAugment
+from cifarlab.augment.random_affine import RandomAffine
 from cifarlab.augment.rotation_table import RotationTable
 from cifarlab.augment.trivial_augment import TrivialAugment
 from cifarlab.augment.warps import Rotation, Translate, Zoom
@@ -23,6 +24,7 @@ Augmentation = (
     | RotationTable
     | Translate
     | Zoom
+    | RandomAffine
     | GaussianNoise
     | RandomErasing
     | Cutout
@@ -61,6 +63,7 @@ __all__ = [
     "Normalization",
     "Normalize",
     "RandAugment",
+    "RandomAffine",
     "RandomCrop",
     "RandomErasing",
     "Rotation",

@@ -9,7 +9,7 @@ authors' public code: dropout 0.4. Ours, since both are silent: rates 0.1 (SGD) 
 What chose the epoch is not said; there is no protocol A. Our own figures at full length are still to come.
 """
 
-from cifarlab.augment import HorizontalFlip, MeanImage, Rotation, Translate
+from cifarlab.augment import HorizontalFlip, MeanImage, RandomAffine
 from cifarlab.config import vary
 from cifarlab.models import SlimAttention
 from cifarlab.optim import Adam, Sgd
@@ -30,11 +30,7 @@ def slim_base() -> Recipe:
     """
     return Recipe(
         model=SlimAttention(batch_norm=False, dropout=0.0),
-        augment=(
-            Rotation(degrees=20.0, border="edge", interpolation="bilinear"),
-            HorizontalFlip(),
-            Translate(fraction=0.2, border="edge", interpolation="bilinear"),
-        ),
+        augment=(RandomAffine(degrees=20.0, shift=0.2, zoom=0.0), HorizontalFlip()),
         normalize=MeanImage(),
         optimizer=Adam(lr=0.001, weight_decay=0.001),
         schedule=Step(every=20, gamma=0.5),
