@@ -13,7 +13,7 @@ from cifarlab.augment import MeanImage, Normalize
 from cifarlab.averaging import MovingAverage
 from cifarlab.data.split import Source, Split, source_of
 from cifarlab.errors import Stopped, UserError
-from cifarlab.models import PlainCnn
+from cifarlab.models import PlainCnn, ResNet, Spp
 from cifarlab.optim import Muon, Sgd
 from cifarlab.train import train
 from support import (
@@ -154,3 +154,30 @@ def test_freezing_needs_weights(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--freeze keeps the weights of another run: name it with --from"):
         train(RECIPE, SOURCE, tmp_path / "run", freeze=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_frozen_run_may_end_with_a_single_image(parent: Path, tmp_path: Path) -> None:
+    """Frozen BatchNorm normalizes with what it has; it asks nothing of the batch."""
+    recipe = small_recipe(model=ResNet((1, 1), (4, 8), head=Spp(width=4)), epochs=1)
+    train(recipe, SOURCE, tmp_path / "pooled")
+    single = replace(recipe, batch_size=31)  # 32 images of two classes are trained on
+    with pytest.raises(UserError, match="cannot be trained on a single image"):
+        train(single, other_source(), tmp_path / "all", start_from=tmp_path / "pooled")
+    train(single, other_source(), tmp_path / "frozen", start_from=tmp_path / "pooled", freeze=True)
+
+
+def test_a_mean_image_of_another_size_is_refused(tmp_path: Path) -> None:
+    recipe = small_recipe(normalize=MeanImage(), epochs=1)
+    train(recipe, SOURCE, tmp_path / "small")
+    with pytest.raises(UserError, match=r"a mean image of 8 pixels; these .* have 16: take --image-size 8"):
+        train(recipe, synthetic_source(size=16), tmp_path / "large", start_from=tmp_path / "small")
+
+
+def test_a_mean_image_comes_along(tmp_path: Path) -> None:
+    """The weights were learned with it."""
+    recipe = small_recipe(normalize=MeanImage(), epochs=1)
+    train(recipe, SOURCE, tmp_path / "first")
+    train(recipe, other_source(), tmp_path / "second", start_from=tmp_path / "first")
+    first, second = weights_of(tmp_path / "first"), weights_of(tmp_path / "second")
+    assert torch.equal(first["mean_image"], second["mean_image"])
+    assert not torch.equal(first["network.classifier.weight"], second["network.classifier.weight"])

@@ -100,12 +100,12 @@ def test_every_report_s_module_says_what_is_published_and_what_is_ours() -> None
         assert "Ours" in text
 
 
-def test_no_two_recipes_are_the_same_but_the_ones_that_mean_to_be() -> None:
-    """``resnet24`` is the base of the studies and also one of the runs of networks and optimizers."""
+def test_no_two_recipes_are_the_same() -> None:
+    """A study would train both."""
     by_content: dict[str, list[str]] = {}
     for name, entry in RECIPES.items():
         by_content.setdefault(f"{fingerprint(entry.make())} {entry.data}", []).append(name)
-    assert [names for names in by_content.values() if len(names) > 1] == [["resnet24", "resnet24-nesterov"]]
+    assert [names for names in by_content.values() if len(names) > 1] == []
 
 
 def test_five_reports_have_names_and_numbers() -> None:
@@ -219,7 +219,8 @@ def test_report_002_s_studies_change_one_thing_each() -> None:
         ("resnet10", "resnet16", "resnet24", "resnet48"),
         ("adagrad", "adadelta", "momentum", "nesterov"),
     )
-    assert all(RECIPES[f"{net}-{kind}"].make().epochs == 50 for net in nets for kind in kinds)
+    runs = {f"{net}-{kind}" for net in nets for kind in kinds} - {"resnet24-nesterov"}
+    assert all(RECIPES[name].make().epochs == 50 for name in runs)
 
 
 def test_report_004_s_four_models() -> None:

@@ -49,8 +49,8 @@ def set_field(name: str, value: Any) -> Callable[[Path], object]:
     ("name", "damage", "message"),
     [
         ("recipe.json", lambda path: path.write_text("{"), "is damaged: it is not JSON"),
-        ("recipe.json", lambda path: path.write_text("[]"), "has schema None; this cifarlab reads schema 1"),
-        ("recipe.json", set_field("schema", 2), "has schema 2; this cifarlab reads schema 1"),
+        ("recipe.json", lambda path: path.write_text("[]"), "has schema None; this cifarlab reads schema 2"),
+        ("recipe.json", set_field("schema", 1), "has schema 1; this cifarlab reads schema 2"),
         ("recipe.json", set_field("schema", "\x1b\n"), "has schema"),
         ("recipe.json", set_field("sed", 1), "sed: no such field; did you mean seed?"),
         ("recipe.json", set_field("recipe", {"type": "Recipe"}), "recipe.model: this field is missing"),

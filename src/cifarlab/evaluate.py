@@ -39,7 +39,7 @@ def logits_of(
     device = data.images.device
     rows = []
     with inference_mode(network):
-        for positions in group.positions_of(len(data)).to(device).split(batch_size):
+        for positions in group.positions_of(len(data)).to(device).split(min(batch_size, len(data))):
             check_stop()
             images, _ = data.batch(positions)
             with autocast(device, precision):
@@ -68,7 +68,7 @@ def training_mode_logits(
     order = epoch_order(len(data), seed, 0).to(device)
     rows = []
     with torch.no_grad(), own_randomness(device):
-        for place, positions in enumerate(order.split(batch_size)):
+        for place, positions in enumerate(order.split(min(batch_size, len(data)))):
             check_stop()
             reseed(seed, "as published", place)
             images, _ = data.batch(positions)

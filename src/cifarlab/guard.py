@@ -19,7 +19,7 @@ class FiniteGuard:
     weights stay as they were from the first bad step on, even where the flag is looked at later.
 
     Args:
-        optimizer: a fused one, if ``interval`` is more than 1.
+        optimizer: one that skips bad steps, if ``interval`` is more than 1.
         interval: steps between two looks; 1 looks before every step.
         group: the processes that take each step together; a bad loss in one of them counts in all.
     """
@@ -44,7 +44,7 @@ class FiniteGuard:
             self._first_bad = torch.full_like(norm, math.inf)
         here = self._group.smallest(torch.where(bad, float(number), math.inf))
         self._first_bad = torch.minimum(self._first_bad, here)
-        if is_fused(self._optimizer):
+        if skips_bad_steps(self._optimizer):
             self._optimizer.found_inf = torch.isfinite(self._first_bad).float()  # type: ignore[attr-defined]
         self._steps += 1
         if self._steps % self._interval == 0:
@@ -62,12 +62,13 @@ class FiniteGuard:
 def guard_for(optimizer: torch.optim.Optimizer, device: torch.device, group: Group = ALONE) -> FiniteGuard:
     """A guard that looks at every step on the CPU, now and then elsewhere.
 
-    An optimizer that is not fused cannot skip a step by itself; then every step is looked at everywhere.
+    An optimizer that cannot skip a step by itself has every step looked at, everywhere.
     """
-    deferred = is_fused(optimizer) and device.type != "cpu"
+    deferred = skips_bad_steps(optimizer) and device.type != "cpu"
     return FiniteGuard(optimizer, DEFERRED_INTERVAL if deferred else 1, group)
 
 
-def is_fused(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether ``optimizer`` skips a step when its ``found_inf`` says so."""
-    return all(parameters.get("fused") for parameters in optimizer.param_groups)
+def skips_bad_steps(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether ``optimizer`` skips a step when its ``found_inf`` says so; torch's fused ones and ours do."""
+    fused = all(parameters.get("fused") for parameters in optimizer.param_groups)
+    return fused or getattr(optimizer, "honors_found_inf", False)

@@ -1,7 +1,7 @@
 """What a run works with from its beginning to its end: network, optimizer, and the parts of its data."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,11 @@ from cifarlab.data.batches import DeviceSplit, on_device, whole
 from cifarlab.data.holdout import per_class_subset
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
-from cifarlab.errors import UserError
 from cifarlab.models.data_dependent import fit_to_data
-from cifarlab.progress import Progress
+from cifarlab.preconditions import check_average, check_convolutions, check_last_batch
 from cifarlab.recipe import Judging, Recipe
 from cifarlab.run import RunDescription, load_weights, trained_network
-from cifarlab.runtime import reseed
+from cifarlab.runtime import generator, reseed
 from cifarlab.schedules import Moment
 
 
@@ -51,8 +50,7 @@ class Job:
     @property
     def is_frozen(self) -> bool:
         """Whether the last dense layer alone is trained."""
-        first = self.description.initial_weights
-        return first is not None and first.trained == "classifier"
+        return self.description.is_frozen
 
     def switch_to_training(self) -> None:
         """Training mode; what is frozen stays as it is in evaluation, BatchNorm's statistics too."""
@@ -64,14 +62,10 @@ class Job:
         """Steps per epoch; the last batch may be a smaller one."""
         return math.ceil(len(self.training) / self.description.recipe.batch_size)
 
-    def moment(self, progress: Progress, step: int) -> Moment:
-        """Where the run stands before step ``step`` of the current epoch."""
-        return Moment(
-            step=progress.epoch * self.steps + step,
-            steps_per_epoch=self.steps,
-            epochs=self.description.recipe.epochs,
-            val_losses=[line["val_loss"] for line in progress.history if "val_loss" in line],
-        )
+    def moment(self, epoch: int, step: int, val_losses: Sequence[float]) -> Moment:
+        """Where the run stands before step ``step`` of epoch ``epoch``; both count from 0."""
+        recipe = self.description.recipe
+        return Moment(epoch * self.steps + step, self.steps, recipe.epochs, val_losses)
 
     @property
     def all_steps(self) -> int:
@@ -98,12 +92,16 @@ def prepare(
     """
     recipe = description.recipe
     training, validation = divide(source, description, judging, device)
-    check_last_batch(recipe, description, len(training), group)
+    check_average(recipe, len(training))
+    if not description.is_frozen:
+        check_last_batch(recipe, description, len(training), group)
+    if device.type == "cpu":
+        check_convolutions(recipe, description.data.image_size)
     network = placed(build_network(description, first_weights), device)
     if first_weights is None:
-        fit_to_data(network, lambda: _as_seen(training, recipe))
+        fit_to_data(network, lambda: _as_seen(training, recipe, description.seed))
     network = group.with_statistics(network, device)
-    if description.initial_weights is not None and description.initial_weights.trained == "classifier":
+    if description.is_frozen:
         network.requires_grad_(False)
         network.get_submodule("classifier").requires_grad_()
     watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
@@ -146,44 +144,14 @@ def with_head_of(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Te
     return weights | {name: value.detach().clone() for name, value in own.items()}
 
 
-def _as_seen(training: DeviceSplit, recipe: Recipe, batch_size: int = 1000) -> Iterator[Tensor]:
-    """The training images as the network sees them in evaluation, float32 ``[N, 3, H, W]`` a batch."""
-    for positions in torch.arange(len(training), device=training.images.device).split(batch_size):
+def _as_seen(training: DeviceSplit, recipe: Recipe, seed: int, batch_size: int = 1000) -> Iterator[Tensor]:
+    """The training images as the network sees them in evaluation, float32 ``[N, 3, H, W]`` a batch.
+
+    In random order: whoever looks at the first few sees all classes.
+    """
+    order = torch.randperm(len(training), generator=generator(seed, "fit"))
+    for positions in order.to(training.images.device).split(batch_size):
         yield recipe.normalize.apply(training.batch(positions)[0])
-
-
-def check_last_batch(recipe: Recipe, description: RunDescription, images: int, group: Group) -> None:
-    """Refuse, before the first step, a last batch that leaves a process one image where that is too few.
-
-    BatchNorm takes the variance over images and pixels; on a map of one pixel, one image has none.
-
-    Raises:
-        UserError: so it is; another batch size helps.
-    """
-    last = images % recipe.batch_size or min(images, recipe.batch_size)
-    if last // group.size > 1:
-        return
-    with torch.device("meta"):
-        network = recipe.model.build(len(description.data.class_names), description.data.image_size)
-        one = torch.zeros(1, 3, description.data.image_size, description.data.image_size)
-    try:
-        network.train()(one)
-    except ValueError as error:
-        processes = f", divided among {group.size} processes" if group.size > 1 else ""
-        raise UserError(
-            f"the last batch of an epoch has {last} of {images:,} images{processes}, and this network cannot "
-            "be trained on a single image; take another --recipe.batch-size"
-        ) from error
-
-
-def check_size(recipe: Recipe, image_size: int) -> None:
-    """Refuse a size that the recipe's network does not take, before pictures are read for it.
-
-    Raises:
-        UserError: as the network says it.
-    """
-    with torch.device("meta"):
-        recipe.model.build(2, image_size)
 
 
 def placed(network: nn.Module, device: torch.device) -> nn.Module:

@@ -3,7 +3,6 @@
 Their gradients are simple enough to be added directly, which saves a walk through autograd at every step.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,14 +75,13 @@ Penalty = L1Penalty | L2Penalty
 
 def _penalized(network: nn.Module, on: Penalized) -> list[nn.Parameter]:
     if on == "classifier":
-        weight = network.get_parameter("classifier.weight")
-        return [weight]
+        return [network.get_parameter("classifier.weight")]  # it is trained in every run
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return trained if on == "all" else [parameter for parameter in trained if parameter.dim() > 1]
 
 
 def _check(penalty: L1Penalty | L2Penalty) -> None:
-    if not (penalty.strength >= 0 and math.isfinite(penalty.strength)):
+    if not 0 <= penalty.strength <= 1e6:
         raise UserError(
-            f"{type(penalty).__name__}: strength must be a finite number from 0, found {penalty.strength}"
+            f"{type(penalty).__name__}: strength must be a number in 0 … 1,000,000, found {penalty.strength}"
         )

@@ -34,6 +34,11 @@ class Progress:
     teams: list[dict[str, Any]] = field(default_factory=list)
     """How many processes have had a part in this run, where it went on with another number."""
 
+    @property
+    def val_losses(self) -> list[float]:
+        """The validation losses of the epochs done, where there are validation images."""
+        return [line["val_loss"] for line in self.history if "val_loss" in line]
+
     def count(self, loss: Tensor, correct: Tensor) -> None:
         """Add one step: its summed loss and correct images (scalars)."""
         self.totals += torch.stack((loss, correct)).to(self.totals.dtype)

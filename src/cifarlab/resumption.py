@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarlab import run
+from cifarlab.augment import MeanImage
 from cifarlab.checkpoint import State, decode, encode, load_state, remove_states, save_state
 from cifarlab.config import differences, to_json
 from cifarlab.distributed import ALONE, Group
@@ -23,11 +24,12 @@ SAVING_SHARE = 0.02
 
 
 def initial_weights(
-    start_from: Path | None, freeze: bool, recipe: Recipe, class_names: tuple[str, ...]
+    start_from: Path | None, freeze: bool, recipe: Recipe, class_names: tuple[str, ...], image_size: int
 ) -> tuple[dict[str, Tensor] | None, run.InitialWeights | None]:
     """The weights of a finished run to begin with, and their record; None and None to begin from the seed.
 
-    The last dense layer comes along if the run knows the same classes.
+    The last dense layer comes along if the run knows the same classes, and so does what the network has taken
+    from its training images: a mean image, whitening filters.
 
     Args:
         freeze: train the last dense layer alone.
@@ -48,6 +50,11 @@ def initial_weights(
         raise UserError(
             f"{printable(start_from)} holds another network than this recipe: {'; '.join(changed[:3])}; "
             "take the recipe that it was trained with, or one of the same network"
+        )
+    if isinstance(trained.normalize, MeanImage) and trained.image_size != image_size:
+        raise UserError(
+            f"{printable(start_from)} subtracts a mean image of {trained.image_size} pixels; "
+            f"these images have {image_size}: take --image-size {trained.image_size}"
         )
     head: Literal["kept", "new"] = "kept" if trained.class_names == class_names else "new"
     return weights, run.InitialWeights(start_from.name, sha256, head, "classifier" if freeze else "all")
@@ -71,8 +78,7 @@ def claim(
     if not resume:
         run.refuse_existing(folder)
     remove_leftovers(folder)
-    found = read_json(folder / run.RECIPE)
-    changed = differences(found, to_json(description))
+    changed = differences(read_json(folder / run.RECIPE), to_json(description))
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(

@@ -23,7 +23,7 @@ from cifarlab.models.centered import CenteredNetwork
 from cifarlab.recipe import Protocols, Recipe
 from cifarlab.runtime import NUMERICS_VERSION
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RECIPE, METRICS, RESULT = "recipe.json", "metrics.jsonl", "result.json"
 WEIGHTS, TEST_LOGITS, STATES = "model.safetensors", "test_logits.safetensors", "resume"
 
@@ -53,6 +53,11 @@ class RunDescription:
     initial_weights: InitialWeights | None = None
     numerics: int = NUMERICS_VERSION
     schema: int = SCHEMA_VERSION
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the last dense layer alone is trained."""
+        return self.initial_weights is not None and self.initial_weights.trained == "classifier"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ either with a new epoch or with every step; each schedule says which.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ class Step:
 
     def factor(self, at: Moment) -> float:
         """``gamma`` to the power of the full periods done."""
-        return float(self.gamma ** (at.epoch // self.every))
+        return _power(self.gamma, at.epoch // self.every)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class MultiStep:
 
     def factor(self, at: Moment) -> float:
         """``gamma`` to the power of the milestones passed."""
-        return float(self.gamma ** sum(milestone <= at.epoch for milestone in self.milestones))
+        return _power(self.gamma, sum(milestone <= at.epoch for milestone in self.milestones))
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Exponential:
 
     def factor(self, at: Moment) -> float:
         """``gamma`` to the power of the epochs done."""
-        return float(self.gamma**at.epoch)
+        return _power(self.gamma, at.epoch)
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ class Plateau:
                 waited += 1
             if waited > self.patience:
                 falls, waited = falls + 1, 0
-        return float(self.gamma**falls)
+        return _power(self.gamma, falls)
 
 
 Schedule = (
@@ -268,6 +269,14 @@ Schedule = (
     | OneCycle
     | Plateau
 )
+
+
+def _power(gamma: float, exponent: int) -> float:
+    """A power that ends at the largest number there is; a rate that large ends the run as diverged."""
+    try:
+        return float(gamma**exponent)
+    except OverflowError:
+        return sys.float_info.max
 
 
 def _half_cosine(part: float, final: float, *, begin_with_final: bool = False) -> float:

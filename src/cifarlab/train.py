@@ -73,8 +73,10 @@ def train(
     display = display or Silence()
     judging = judging_under(recipe, protocols)
     place = group.device(device)
-    class_names = source.description.class_names
-    first_weights, origin = resumption.initial_weights(start_from, freeze, recipe, class_names)
+    data = source.description
+    first_weights, origin = resumption.initial_weights(
+        start_from, freeze, recipe, data.class_names, data.image_size
+    )
     description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
     group.agree(f"{fingerprint(description)} {place.type} {group.batch_statistics}")
     group.from_first(lambda: None if resume and run.is_run(out) else run.refuse_existing(out))
@@ -136,13 +138,14 @@ def train_epoch(
     recipe, seed, epoch = job.description.recipe, job.description.seed, progress.epoch
     group = job.group
     device, classes = job.training.images.device, len(job.description.data.class_names)
+    val_losses = progress.val_losses
     feed = feed_of_epoch(recipe, job.training, classes, seed, epoch)
     job.switch_to_training()
     watch = Stopwatch()
     for step in range(progress.step, job.steps):
         interrupts.check()
         reseed(seed, "step", epoch, step, *group.keys)
-        lr = learning_rate(recipe, job.moment(progress, step))
+        lr = learning_rate(recipe, job.moment(epoch, step, val_losses))
         set_rate(job.optimizer, lr)
 
         batch = feed.batch(step, group)
@@ -185,7 +188,7 @@ def judge_epoch(job: Job, progress: Progress, interrupts: Interrupts) -> dict[st
     line = {
         "epoch": progress.epoch + 1,
         "step": (progress.epoch + 1) * job.steps,
-        "lr": learning_rate(recipe, job.moment(progress, job.steps - 1)),
+        "lr": learning_rate(recipe, job.moment(progress.epoch, job.steps - 1, progress.val_losses)),
         "train_loss": loss / len(job.training),
         "train_accuracy": correct / len(job.training),
         "images_per_second": round(len(job.training) / progress.training_seconds, 1),

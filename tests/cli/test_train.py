@@ -251,7 +251,7 @@ def test_a_run_from_end_to_end(
     recipe: dict[str, Any] = description["recipe"]
     assert (recipe["epochs"], recipe["train_images"], recipe["model"]["widths"]) == (1, 50, [4, 4, 8])
     assert recipe["optimizer"]["lr"] == 0.003
-    assert (description["seed"], description["recipe_name"], description["schema"]) == (2, "demo", 1)
+    assert (description["seed"], description["recipe_name"], description["schema"]) == (2, "demo", 2)
 
     before = (folder / "result.json").read_bytes()
     assert main(["train", "--seed", "2", "demo"]) == 2

@@ -1,6 +1,7 @@
 """Our own small network: whitening, the identity at the beginning, sizes."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cifarlab.data.pictures import Preparation
+from cifarlab.data.split import Split, source_of
 from cifarlab.errors import UserError
 from cifarlab.models import FastCnn
 from cifarlab.models.data_dependent import fit_to_data
 from cifarlab.models.fast_cnn import FastCnnNetwork, whitening_filters
+from cifarlab.optim import Sgd
+from cifarlab.recipe import Recipe
+from cifarlab.run import load_network
+from cifarlab.train import train
 
 
 def correlated_images(count: int = 500, size: int = 16) -> Tensor:
@@ -24,7 +31,7 @@ def correlated_images(count: int = 500, size: int = 16) -> Tensor:
 
 def test_whitened_patches_are_uncorrelated_and_of_variance_1() -> None:
     images = correlated_images()
-    answers = F.conv2d(images, whitening_filters(images)).transpose(0, 1).flatten(1).double()
+    answers = F.conv2d(images, whitening_filters(images.split(64))).transpose(0, 1).flatten(1).double()
     second_moments = answers @ answers.T / answers.shape[1]
     off_diagonal = second_moments - torch.diag(second_moments.diagonal())
     assert off_diagonal.abs().max() < 0.01
@@ -41,7 +48,9 @@ def test_fitting_sets_both_signs_and_nothing_else() -> None:
     fit_to_data(network, lambda: iter(images.split(64)))
     filters = network.whitening.weight
     torch.testing.assert_close(filters[:12], -filters[12:])
-    torch.testing.assert_close(filters[:12].abs(), whitening_filters(images).abs(), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        filters[:12].abs(), whitening_filters(images.split(64)).abs(), rtol=1e-3, atol=1e-4
+    )
     changed = [name for name, value in network.state_dict().items() if not torch.equal(value, before[name])]
     assert changed == ["whitening.weight"]
     assert not filters.requires_grad
@@ -91,3 +100,21 @@ def test_a_size_too_small_is_refused(size: int) -> None:
 def test_values_that_make_no_sense_are_refused(values: Any) -> None:
     with pytest.raises(UserError, match="FastCnn: "):
         FastCnn(**values)
+
+
+def test_a_set_sorted_by_class_is_seen_as_a_whole(tmp_path: Path) -> None:
+    """Folders list one class after the other; filters of the first classes alone would not fit the rest."""
+    pixels = torch.cat([torch.full((3000, 3, 9, 9), 100), torch.full((3000, 3, 9, 9), 160)])
+    noise = torch.randint(-40, 40, pixels.shape, generator=torch.Generator().manual_seed(0))
+    contrast = torch.cat([torch.full((3000,), 0.05), torch.full((3000,), 1.0)])[:, None, None, None]
+    images = (pixels + noise * contrast).to(torch.uint8)
+    split = Split(images, (torch.arange(6000) >= 3000).long(), ("flat", "rough"))
+    source = source_of("sorted", split, split.select(torch.tensor([0, 5999])), "given", Preparation(size=9))
+    still = Sgd(lr=0.0)
+    recipe = Recipe(FastCnn((4, 4, 4)), optimizer=still, epochs=1, batch_size=1000)
+    train(recipe, source, tmp_path / "run")
+    trained, network = load_network(tmp_path / "run")
+    with torch.no_grad():
+        answers = network.get_submodule("whitening")(trained.normalize.apply(images[3000:]))
+    bias = network.get_parameter("whitening.bias").detach()[:, None, None]
+    assert (answers - bias).square().mean((0, 2, 3)).sqrt().max() < 2

@@ -110,7 +110,7 @@ def test_stopped_before_the_weights_are_hit(
     _diverges(tmp_path / "run", OPTIMIZERS[optimizer], place, value, monkeypatch)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "nesterov", "adamw"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "nesterov", "adamw", "muon"])
 @pytest.mark.parametrize("interval", [3, 50])
 def test_looking_now_and_then_is_enough(
     interval: int, optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,17 +14,18 @@ from cifarlab.augment import HorizontalFlip, MeanImage, Mixup
 from cifarlab.averaging import MovingAverage
 from cifarlab.data.holdout import Fraction, NoHoldout
 from cifarlab.distributed import ALONE, Group
-from cifarlab.errors import Stopped, UserError
+from cifarlab.errors import Diverged, Stopped, UserError
 from cifarlab.feed import feed_of_epoch
-from cifarlab.job import build_network, check_last_batch, divide
+from cifarlab.job import build_network, divide
 from cifarlab.losses import CrossEntropy
 from cifarlab.models import PlainCnn, ResNet, Spp
 from cifarlab.optim import Adagrad, Sgd
 from cifarlab.penalties import L1Penalty
+from cifarlab.preconditions import check_convolutions, check_last_batch
 from cifarlab.recipe import EvaluationMode, Judging, Recipe
 from cifarlab.run import RunDescription
 from cifarlab.runtime import reseed
-from cifarlab.schedules import Linear, Plateau
+from cifarlab.schedules import Exponential, Linear, MultiStep, Plateau, Schedule, Step
 from cifarlab.train import train
 from support import Recorder, outcome, save_always, small_recipe, stop_at, synthetic_source
 
@@ -184,3 +185,41 @@ def test_a_last_batch_of_one_image_trains_where_it_can(tmp_path: Path) -> None:
         pooled = small_recipe(batch_size=47, model=ResNet((1, 1), (4, 8), head=Spp(width=4)))
         train(pooled, SOURCE, tmp_path / "pooled")
     assert not (tmp_path / "pooled").exists()
+
+
+def test_an_average_that_would_never_be_updated_is_refused(tmp_path: Path) -> None:
+    """Else the untrained network would be judged and kept."""
+    with pytest.raises(UserError, match="averaged every 16 steps, and this run has 15"):
+        train(small_recipe(average=MovingAverage(every=16)), SOURCE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    train(small_recipe(average=MovingAverage(every=15)), SOURCE, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("channels", "size", "refused"), [(8, 48, True), (8, 32, False), (16, 48, False)])
+def test_what_torch_cannot_do_on_a_cpu_is_refused(channels: int, size: int, refused: bool) -> None:
+    """Its 1×1 strided convolutions of few channels write beyond their memory on larger maps."""
+    recipe = small_recipe(model=ResNet((1, 1), (channels, 2 * channels)))
+    if refused:
+        with pytest.raises(
+            UserError, match=rf"of {channels} channels on images of {size} pixels; take a wider"
+        ):
+            check_convolutions(recipe, size)
+    else:
+        check_convolutions(recipe, size)
+
+
+@pytest.mark.parametrize(
+    "schedule", [Exponential(1e300), Step(every=1, gamma=1e300), MultiStep((0, 1), 1e300)], ids=repr
+)
+def test_a_rate_beyond_all_numbers_ends_the_run_as_diverged(schedule: Schedule, tmp_path: Path) -> None:
+    with pytest.raises(Diverged):
+        train(small_recipe(schedule=schedule, optimizer=Sgd(lr=1.0)), SOURCE, tmp_path / "run")
+    still = small_recipe(schedule=schedule, optimizer=Sgd(lr=0.0), judging=LAST)
+    assert train(still, SOURCE, tmp_path / "still")["status"] == "finished"
+
+
+def test_a_batch_size_beyond_all_images_evaluates_them_at_once(tmp_path: Path) -> None:
+    judging = Judging(Fraction(0.2), "last", EvaluationMode(batch_size=10**20))
+    assert (
+        train(small_recipe(judging=judging, batch_size=10**20), SOURCE, tmp_path / "run")["test_images"] == 30
+    )

@@ -49,8 +49,8 @@ class RandomCrop:
     """Pixels on every side."""
 
     def __post_init__(self) -> None:
-        if self.padding < 0:
-            raise UserError(f"RandomCrop: padding must not be negative, found {self.padding}")
+        if not 0 <= self.padding <= 1024:
+            raise UserError(f"RandomCrop: padding must lie in 0 … 1,024 pixels, found {self.padding}")
 
     def draw(self, count: int, randomness: Generator) -> Tensor:
         """Offsets, int64 ``[count, 2]``, uniform over 0 … 2·padding."""

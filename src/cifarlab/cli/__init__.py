@@ -33,7 +33,11 @@ VERBS = {
     "train": Verb("train", "RECIPE [options]", "train a recipe into a run folder, or go on with one"),
     "evaluate": Verb("evaluate", "RUN [options]", "accuracy, per class, confusion matrix, calibration"),
     "predict": Verb("predict", "--run RUN IMAGE…", "classify pictures with a trained network"),
-    "data": Verb("data", "fetch|verify|audit", "get data sets, check them, find their flaws"),
+    "data": Verb(
+        "data",
+        "fetch|verify|audit|show",
+        "get, check, audit and show data sets",
+    ),
     "list": Verb("listing", "models|recipes|reports|data|runs", "what there is"),
 }
 

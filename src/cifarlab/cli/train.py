@@ -72,8 +72,8 @@ def train_and_report(
     """Train, write the report, and print where everything is."""
     from cifarlab.data.pictures import Preparation
     from cifarlab.data.sources import NAMES, open_prepared
-    from cifarlab.job import check_size
     from cifarlab.logs import display_for, write_tensorboard
+    from cifarlab.preconditions import check_size
     from cifarlab.report import write_report
     from cifarlab.run import read_metrics, refuse_existing
     from cifarlab.train import train

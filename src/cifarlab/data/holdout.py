@@ -77,7 +77,9 @@ def per_class_subset(labels: Tensor, size: int, seed: int) -> Tensor:
     """
     _check_seed(seed)
     classes, counts = np.unique(labels.numpy(), return_counts=True)
-    if size < 1 or size % len(classes):
+    if size < 1:
+        raise UserError(f"a subset of {size:,} images is none; ask for at least {len(classes)}")
+    if size % len(classes):
         raise UserError(f"a subset of {size:,} images cannot be equal over {len(classes)} classes")
     each = size // len(classes)
     if each > int(counts.min()):

@@ -5,7 +5,7 @@ learned; convolutions that begin as the identity; BatchNorm with a short memory;
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,20 +21,25 @@ _STATISTICS_MOMENTUM = 0.4
 """Of BatchNorm's running statistics: short runs have no time for torch's 0.1."""
 
 
-def whitening_filters(images: Tensor) -> Tensor:
-    """Filters whose answers to the 2×2 patches of ``images`` are uncorrelated and of variance 1.
+def whitening_filters(batches: Iterable[Tensor]) -> Tensor:
+    """Filters whose answers to the 2×2 patches of images are uncorrelated and of variance 1.
 
     The eigenvectors of the patches' covariance, divided by the roots of their eigenvalues; no mean is
     subtracted, and the eigenvalues are raised a little (Page 2018; Jordan 2024).
 
     Args:
-        images: float ``[N, 3, H, W]``.
+        batches: images, float ``[N, 3, H, W]`` each.
 
     Returns:
         ``[12, 3, 2, 2]``, the largest eigenvalue first.
     """
-    patches = F.unfold(images.float(), _PATCH).transpose(1, 2).flatten(0, 1).double()
-    values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+    moments, count = torch.zeros(12, 12, dtype=torch.float64), 0
+    for images in batches:
+        for some in images.float().split(100):  # patches take much more memory than their image
+            patches = F.unfold(some, _PATCH).transpose(1, 2).flatten(0, 1)
+            moments += (patches.T @ patches).double().cpu()
+            count += len(patches)
+    values, vectors = torch.linalg.eigh(moments / count)
     filters = vectors / (values + _WHITENING_EPSILON).sqrt()
     whitening: Tensor = filters.T.flip(0).reshape(-1, 3, _PATCH, _PATCH)
     return whitening.float()
@@ -68,12 +73,7 @@ class FastCnnNetwork(nn.Module):
 
     def fit(self, read: Callable[[], Iterator[Tensor]]) -> None:
         """Set the whitening filters, each with both signs, by the first few thousand images."""
-        seen: list[Tensor] = []
-        for images in read():
-            seen.append(images)
-            if sum(map(len, seen)) >= _WHITENING_IMAGES:
-                break
-        filters = whitening_filters(torch.cat(seen)[:_WHITENING_IMAGES])
+        filters = whitening_filters(_first(read(), _WHITENING_IMAGES)).to(self.whitening.weight)
         self.whitening.weight.copy_(torch.cat((filters, -filters)))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -81,6 +81,13 @@ class FastCnnNetwork(nn.Module):
         features = self.stages(self.whitening(images)).amax((2, 3))
         logits: Tensor = self.classifier(features) * self.logit_scale
         return logits
+
+
+def _first(batches: Iterator[Tensor], count: int) -> Iterator[Tensor]:
+    """The first ``count`` images."""
+    while count > 0 and (images := next(batches, None)) is not None:
+        yield images[:count]
+        count -= len(images)
 
 
 def _convolution(channels: int, width: int) -> nn.Conv2d:

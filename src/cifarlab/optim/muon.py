@@ -41,14 +41,34 @@ def orthogonalized(matrices: Tensor, iterations: int) -> Tensor:
     return result.to(matrices.dtype)
 
 
+def orthogonal_moves(moves: list[Tensor], iterations: int) -> list[Tensor]:
+    """Each move, one row per output channel, made orthogonal; equal shapes are computed together."""
+    places: dict[tuple[int, int], list[int]] = {}
+    for place, move in enumerate(moves):
+        places.setdefault((len(move), move[0].numel()), []).append(place)
+    result = list(moves)
+    for (rows, columns), members in places.items():
+        together = torch.stack([moves[place].flatten(1) for place in members])
+        together = orthogonalized(together, iterations) * math.sqrt(max(1.0, rows / columns))
+        for place, matrix in zip(members, together, strict=True):
+            result[place] = matrix.view_as(moves[place])
+    return result
+
+
 class MuonOptimizer(torch.optim.Optimizer):
     """Steps of groups that say ``orthogonal``, and Nesterov's momentum for the others.
+
+    As in torch's fused optimizers, weights stay where they are while ``found_inf`` is 1.
 
     Args:
         groups: each with ``params``, ``orthogonal``, ``momentum``, ``iterations``, ``weight_decay`` and
             ``lr_ratio``.
         lr: the first rate.
     """
+
+    honors_found_inf = True
+    found_inf: Tensor | None = None
+    """A scalar, 0 or 1; set by the guard."""
 
     def __init__(self, groups: list[dict[str, Any]], lr: float) -> None:
         super().__init__(groups, {"lr": lr})
@@ -57,21 +77,29 @@ class MuonOptimizer(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """One step of all groups; parameters without a gradient stay."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._step(parameter, group)
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            moves = [self._nesterov(parameter, group["momentum"]) for parameter in parameters]
+            if group["orthogonal"]:
+                moves = orthogonal_moves(moves, group["iterations"])
+            for parameter, move in zip(parameters, moves, strict=True):
+                change = move + group["weight_decay"] * parameter
+                if self.found_inf is not None:
+                    change = change * (1 - self.found_inf)
+                parameter.add_(change, alpha=-group["lr"])
 
-    def _step(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _nesterov(self, parameter: Tensor, momentum: float) -> Tensor:
+        """Nesterov's move; the velocity is kept."""
         state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
-        velocity = state["momentum_buffer"].mul_(group["momentum"]).add_(gradient)
-        move = gradient + group["momentum"] * velocity
-        if group["orthogonal"]:
-            rows = move.flatten(1)
-            shape_factor = math.sqrt(max(1.0, rows.shape[0] / rows.shape[1]))
-            move = (orthogonalized(rows, group["iterations"]) * shape_factor).view_as(parameter)
-        parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(move, alpha=-group["lr"])
+        velocity: Tensor = state["momentum_buffer"]
+        faster = momentum * velocity + gradient
+        if self.found_inf is not None:
+            gradient = torch.where(self.found_inf > 0, 0.0, gradient)
+            faster = torch.where(self.found_inf > 0, velocity, faster)
+        velocity.copy_(faster)
+        return gradient + momentum * velocity
 
 
 @dataclass(frozen=True)
@@ -103,12 +131,13 @@ class Muon:
         """The optimizer of both kinds of groups."""
         hidden, weights, rest = [], [], []
         classifier = {id(parameter) for parameter in network.get_submodule("classifier").parameters()}
+        on_pixels = next((id(parameter) for parameter in network.parameters() if parameter.dim() == 4), None)
         for parameter in network.parameters():
             if not parameter.requires_grad:
                 continue
             if parameter.dim() < 2:
                 rest.append(parameter)
-            elif id(parameter) in classifier or parameter.shape[1] == 3:
+            elif id(parameter) in classifier or id(parameter) == on_pixels:
                 weights.append(parameter)
             else:
                 hidden.append(parameter)
