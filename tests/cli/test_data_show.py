@@ -46,7 +46,7 @@ def test_a_picture_that_is_there_is_not_touched(capsys: pytest.CaptureFixture[st
         (["demo", "--epoch", "0"], "epochs are counted from 1"),
         (["demo", "--data", "nowhere"], "nowhere"),
         (["demo", "--nonsense", "1"], "--nonsense"),
-        (["demo", "--recipe.augment.0.padding", "-1"], "padding must not be negative"),
+        (["demo", "--recipe.augment.0.padding", "-1"], "padding must lie in 0 … 1,024 pixels, found -1"),
         (["demo", "--out", "missing/a.png"], "missing"),
     ],
     ids=" ".join,

@@ -122,7 +122,7 @@ LABELS = torch.arange(100) % 10
         (lambda: Fraction().divide(torch.tensor([0] * 50 + [1]), 0), "class 1 has one image"),
         (lambda: Counts(46, 6).divide(torch.tensor([0] * 50 + [1] * 2), 0), "class 1 has 2 images, too few"),
         (lambda: per_class_subset(LABELS, 55, 0), "cannot be equal over 10 classes"),
-        (lambda: per_class_subset(LABELS, 0, 0), "cannot be equal"),
+        (lambda: per_class_subset(LABELS, 0, 0), "a subset of 0 images is none; ask for at least 10"),
         (lambda: per_class_subset(LABELS, 110, 0), "ask for at most 100"),
         (lambda: per_class_subset(LABELS, 10, 2**32), "seed"),
     ],
