@@ -30,6 +30,7 @@ from cifarlab.augment import (
     GaussianNoise,
     HorizontalFlip,
     RandAugment,
+    RandomAffine,
     RandomCrop,
     RandomErasing,
     Rotation,
@@ -116,6 +117,15 @@ def zoomed(picture: Picture, factors: list[float]) -> Picture:
     return affine(picture, (across, 0, 16 - 16 * across, 0, down, 16 - 16 * down))
 
 
+def moved(picture: Picture, draws: list[float]) -> Picture:
+    """Turned, shifted and stretched in one bilinear warp."""
+    degrees, below, right, down, across = draws
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    a, b, d, e = cosine * across, -sine * down, sine * across, cosine * down
+    matrix = (a, b, 16 - 16 * (a + b) - 32 * right, d, e, 16 - 16 * (d + e) - 32 * below)
+    return picture.transform(picture.size, AFFINE, matrix, Image.Resampling.BILINEAR)
+
+
 def by_policy(fill: Color) -> OnPicture:
     """The operations of a policy's draws in turn."""
 
@@ -162,6 +172,7 @@ CASES: dict[str, tuple[Ours, tuple[OnPicture, ...], str]] = {
         "RandomAffine(0, translate=(0.1, 0.1))",
     ),
     "zoom": ((Zoom(),), (zoomed,), ""),
+    "random affine": ((RandomAffine(),), (moved,), ""),
     "Gaussian noise": ((GaussianNoise(),), (noisy,), ""),
     "random erasing": ((RandomErasing(),), (erased,), ""),
     "cutout": ((Cutout(),), (with_hole,), ""),
