@@ -38,7 +38,7 @@ check: lint types imports test ## everything that a change must pass
 wheel: .venv/installed ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-bench: .venv/installed ## measure the training loop against a plain one (minutes)
+bench: .venv/installed ## measure the training loop against plain ones (half an hour)
 	@$(BIN)/python -m benchmarks.training
 
 clean: ## delete .venv and everything that was built; runs stay
