@@ -69,12 +69,7 @@ class MultiStep:
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        ascending = list(self.milestones) == sorted(set(self.milestones))
-        _require(
-            "MultiStep",
-            ascending and min(self.milestones, default=1) >= 0,
-            f"milestones must be ascending epochs, found {self.milestones}",
-        )
+        _require_milestones("MultiStep", self.milestones)
         _require_factor("MultiStep", "gamma", self.gamma)
 
     def factor(self, at: Moment) -> float:
@@ -92,12 +87,7 @@ class Piecewise:
     """The factor from each milestone on; before the first it is 1."""
 
     def __post_init__(self) -> None:
-        ascending = list(self.milestones) == sorted(set(self.milestones))
-        _require(
-            "Piecewise",
-            ascending and min(self.milestones, default=1) >= 0,
-            f"milestones must be ascending epochs, found {self.milestones}",
-        )
+        _require_milestones("Piecewise", self.milestones)
         equally_many = len(self.milestones) == len(self.factors)
         _require("Piecewise", equally_many, "every milestone needs a factor, and every factor a milestone")
         for factor in self.factors:
@@ -288,6 +278,11 @@ def _half_cosine(part: float, final: float, *, begin_with_final: bool = False) -
 def _require(schedule: str, good: bool, otherwise: str) -> None:
     if not good:
         raise UserError(f"{schedule}: {otherwise}")
+
+
+def _require_milestones(schedule: str, milestones: tuple[int, ...]) -> None:
+    ascending = list(milestones) == sorted(set(milestones)) and min(milestones, default=1) >= 0
+    _require(schedule, ascending, f"milestones must be ascending epochs, found {milestones}")
 
 
 def _require_factor(schedule: str, name: str, value: float) -> None:
