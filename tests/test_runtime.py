@@ -160,7 +160,7 @@ def test_the_record_names_versions_and_machine() -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 def test_freed_memory_is_kept_for_the_next_step() -> None:
-    """Steps that take and free 64 MiB touch no fresh page; without the call it depends on the heap's shape."""
+    """Steps that take and free 64 MiB touch no fresh page; without the call some heaps do at every step."""
     code = (
         "import resource, torch\n"
         "from cifarlab.runtime import keep_freed_memory\n"
