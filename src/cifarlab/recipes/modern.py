@@ -34,7 +34,11 @@ def _modern(model: Model, epochs: int) -> Recipe:
 
 
 def fast_cnn() -> Recipe:
-    """Our small fast network, 10 epochs."""
+    """Our small fast network, 10 epochs.
+
+    87.18 % test accuracy on JPEG copies of CIFAR-10 (one seed, CPU, bf16, by an earlier version whose
+    whitening filters came from the archive's first images; ``records/modern/``).
+    """
     return Recipe(
         model=FastCnn(),
         augment=(RandomCrop(padding=2), HorizontalFlip()),
