@@ -71,7 +71,7 @@ def train_and_report(
 ) -> None:
     """Train, write the report, and print where everything is."""
     from cifarlab.data.pictures import Preparation
-    from cifarlab.data.sources import NAMES, open_prepared
+    from cifarlab.data.sources import lasting_name, open_prepared
     from cifarlab.logs import display_for, write_tensorboard
     from cifarlab.preconditions import check_size
     from cifarlab.report import write_report
@@ -84,7 +84,6 @@ def train_and_report(
     check_size(recipe, options.image_size or Preparation().size)
     with group.one_after_the_other():
         source = open_prepared(data, options.image_size, options.fit)
-    known = {name for name, _ in NAMES}
     with display_for(recipe.epochs, group) as display:
         result = train(
             recipe,
@@ -100,7 +99,7 @@ def train_and_report(
             group=replace(group, batch_statistics=options.batch_statistics),
             display=display,
             command=command,
-            data_argument=data if data in known else str(Path(data).resolve()),
+            data_argument=lasting_name(data),
         )
     if group.is_first:
         if options.tensorboard:

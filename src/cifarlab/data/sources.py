@@ -6,6 +6,7 @@ from typing import Any, Literal
 from cifarlab.data.cifar.sets import open_cifar, open_cifar12, open_cifar_at
 from cifarlab.data.digits import open_digits
 from cifarlab.data.folder import no_such_path, open_pictures
+from cifarlab.data.part import divided_name, part_of
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source
 from cifarlab.errors import UserError, printable
@@ -23,6 +24,8 @@ NAMES: tuple[tuple[str, str], ...] = (
 def open_source(name: str, preparation: Preparation | None = None) -> Source:
     """The data set called ``name``: one of ``NAMES``, else a path. ``./digits`` is a path.
 
+    A part of it is called ``NAME[TRAIN,TEST]``, see ``data.part``.
+
     Args:
         preparation: how pictures of the user's own are brought to one size; None for the usual way. Data
             sets that have a size keep it.
@@ -37,9 +40,19 @@ def open_source(name: str, preparation: Preparation | None = None) -> Source:
     path = Path(name)
     with one_line_errors(f"read {name}"):
         exists = path.exists()
+    whole, part = divided_name(name)
+    if not exists and part is not None:
+        return part_of(open_source(whole, preparation), *part)
     if not exists:
         raise _no_such_data(path)
     return open_cifar_at(path) or open_pictures(path, preparation or Preparation())
+
+
+def lasting_name(name: str) -> str:
+    """What opens the same data set from any folder: paths become absolute, names stay."""
+    whole, part = (name, None) if Path(name).exists() else divided_name(name)
+    kept = whole if whole in _names() else str(Path(whole).resolve())
+    return kept if part is None else f"{kept}[{part[0]},{part[1]}]"
 
 
 def open_prepared(name: str, image_size: int | None, fit: Literal["crop", "stretch"] | None) -> Source:

@@ -1,0 +1,69 @@
+"""A part of a data set, for trials: ``cifar10[5000,1000]`` is 5,000 of its training and 1,000 of its test images."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+
+from cifarlab.data.split import Source, Split, source_of
+from cifarlab.errors import UserError
+
+_SYNTAX = re.compile(r"(?P<name>.+)\[(?P<train>\d+)(?:,(?P<test>\d+))?\]", re.DOTALL)
+
+
+def divided_name(name: str) -> tuple[str, tuple[int, int] | None]:
+    """A data set's name without its part, and the numbers of training and test images, if it names any.
+
+    ``cifar10[256]`` asks for 256 of both.
+    """
+    found = _SYNTAX.fullmatch(name)
+    if found is None:
+        return name, None
+    train = int(found["train"])
+    return found["name"], (train, train if found["test"] is None else int(found["test"]))
+
+
+def part_of(source: Source, train: int, test: int) -> Source:
+    """``train`` training and ``test`` test images of ``source``, each class with its share in both.
+
+    The same ones on every machine, whatever the seed of a run.
+
+    Raises:
+        UserError: there are not so many, or fewer are asked for than there are classes.
+    """
+    names = source.image_names()
+    splits, kept_names = [], []
+    for half, split, size, of in (
+        ("training", source.read_train(), train, names[0]),
+        ("test", source.read_test(), test, names[1]),
+    ):
+        classes = len(split.class_names)
+        if not classes <= size <= len(split):
+            raise UserError(
+                f"{source.description.name} has {len(split):,} {half} images in {classes} classes; a part takes "
+                f"{classes} to {len(split):,} of them, found {size:,}"
+            )
+        chosen = _share(split, size)
+        splits.append(split.select(chosen))
+        kept_names.append([of[place] for place in chosen.tolist()])
+    description = source.description
+    name = f"{description.name}[{train},{test}]"
+    part = source_of(name, splits[0], splits[1], description.test_set, description.preparation)
+    return replace(part, read_names=lambda: (kept_names[0], kept_names[1]))
+
+
+def _share(split: Split, size: int) -> Tensor:
+    """Indices, ascending, of ``size`` images, each class with its share."""
+    everything = np.arange(len(split))
+    if size == len(split):
+        return torch.from_numpy(everything)
+    labels = split.labels.numpy()
+    least = np.unique(labels, return_counts=True)[1].min()
+    if least < 2 or len(split) - size < len(split.class_names):
+        chosen = np.random.RandomState(0).permutation(everything)[:size]
+    else:
+        chosen, _ = train_test_split(everything, train_size=size, stratify=labels, random_state=0)
+    return torch.from_numpy(np.sort(chosen).astype(np.int64))
