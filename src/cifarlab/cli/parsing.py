@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cifarlab.recipes.named import NamedRecipe
 
 Command = TypeVar("Command")
+OWN_CLUSTER = "local"
+"""What ``--cluster`` without an address means: a Ray of its own on this machine."""
 
 _CONFIG = (tyro.conf.AvoidSubcommands, tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff)
 
@@ -92,6 +94,28 @@ def parse_with_recipe(
     Both.__annotations__ = {"options": tyro.conf.OmitArgPrefixes[options], "recipe": RecipeConfig}  # type: ignore[misc, valid-type]
     both: Any = parse(Both, verb, arguments, Both(options(), recipe))
     return both.options, both.recipe
+
+
+def with_whole_flags(arguments: list[str]) -> list[str]:
+    """Flags with other than one value brought to one word: ``--vary F V`` to ``--vary F=V``.
+
+    A ``--cluster`` that no address follows gets ``local``: an address is ``auto``, ``local`` or has a colon.
+    """
+    whole: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        whole.append(word)
+        if word == "--vary" and rest:
+            field = rest.pop(0)
+            if "=" not in field:
+                if not rest or rest[0].startswith("--"):
+                    raise UserError(f"--vary {field} needs values, as in --vary optimizer.lr 0.1,0.05")
+                field = f"{field}={rest.pop(0)}"
+            whole.append(field)
+        elif word == "--cluster" and not (rest and (":" in rest[0] or rest[0] in ("auto", OWN_CLUSTER))):
+            whole.append(OWN_CLUSTER)
+    return whole
 
 
 def _one_line(box: str, verb: str) -> str:
