@@ -1,6 +1,5 @@
 """The rows that ``cifarlab list`` shows."""
 
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -61,19 +60,6 @@ def test_recipes_say_what_they_are() -> None:
         assert row["epochs"] == RECIPES[row["name"]].make().epochs
     assert rows[0]["name"] == "demo"
     assert rows[0]["data"] == "digits"
-
-
-def test_five_reports_with_the_items_that_can_be_trained() -> None:
-    rows = catalog.reports()
-    assert len(rows) == 5
-    assert [row["number"] for row in rows] == ["000", "001", "002", "003", "004"]
-    items = {row["name"]: row["items"] for row in rows}
-    for name, found in items.items():
-        assert found == [recipe for recipe, entry in RECIPES.items() if entry.report == name]
-        assert len(found) >= 5
-    assert sorted(itertools.chain(*items.values())) == sorted(
-        name for name, named in RECIPES.items() if named.report
-    )
 
 
 def test_data_sets_have_names() -> None:

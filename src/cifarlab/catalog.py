@@ -11,7 +11,6 @@ from cifarlab.errors import UserError
 from cifarlab.models import CATALOG
 from cifarlab.models.cost import count_parameters, forward_flops
 from cifarlab.recipes import RECIPES
-from cifarlab.recipes.reports import REPORTS
 
 RUN_COLUMNS = ("name", "recipe", "data", "seed", "status", "test_accuracy")
 
@@ -47,19 +46,6 @@ def recipes() -> list[dict[str, Any]]:
             "summary": named.claim.splitlines()[0],
         }
         for name, named in RECIPES.items()
-    ]
-
-
-def reports() -> list[dict[str, Any]]:
-    """The five reports; ``items`` are the recipes of theirs that can be trained."""
-    return [
-        {
-            "name": report.name,
-            "number": report.number,
-            "studied": report.studied,
-            "items": [name for name, named in RECIPES.items() if named.report == report.name],
-        }
-        for report in REPORTS
     ]
 
 

@@ -21,7 +21,8 @@ def test_magnitudes_have_three_digits_and_an_si_prefix(number: float | None, tex
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(42.34, "42.3 s"), (59.99, "1 min 0 s"), (83.4, "1 min 23 s"), (3725, "1 h 2 min")]
+    ("seconds", "text"),
+    [(42.34, "42.3 s"), (59.99, "1 min 0 s"), (83.4, "1 min 23 s"), (3725, "1 h 2 min"), (1e6, "12 days")],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert words.duration(seconds) == text

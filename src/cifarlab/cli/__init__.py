@@ -38,6 +38,14 @@ VERBS = {
         "fetch|verify|audit|show",
         "get, check, audit and show data sets",
     ),
+    "reproduce": Verb(
+        "reproduce", "REPORT [ITEM] [options]", "a report's table or figure made again, with verdicts"
+    ),
+    "study": Verb(
+        "study", "RECIPE --vary FIELD V1,V2", "variants of a recipe over several seeds, in one table"
+    ),
+    "compare": Verb("compare", "RUN RUN…", "runs side by side, with paired tests"),
+    "check-table": Verb("check_table", "FILE", "errors that a published table gives away by itself"),
     "list": Verb("listing", "models|recipes|reports|data|runs", "what there is"),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ class Options:
     """models, recipes, reports, data or runs."""
     folder: Path = Path("runs")
     """Where runs are looked for."""
+    lab: Path = Path("lab")
+    """Where tables that were reproduced are looked for."""
     json: bool = False
     """Print an array of objects."""
 
@@ -35,7 +38,7 @@ def main(arguments: list[str]) -> None:
     kinds: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "models": catalog.models,
         "recipes": catalog.recipes,
-        "reports": catalog.reports,
+        "reports": lambda: _reports(options.lab),
         "data": catalog.data_sets,
         "runs": lambda: catalog.runs(options.folder),
     }
@@ -44,12 +47,54 @@ def main(arguments: list[str]) -> None:
     rows = kinds[options.what]()
     if options.json:
         print(json.dumps(rows, indent=2))
+    elif options.what == "reports":
+        print("\n".join(_report_lines(rows, shutil.get_terminal_size().columns)))
     elif options.what == "recipes":
         print("\n".join(_recipe_lines(rows, shutil.get_terminal_size().columns)))
     elif rows:
         print_table(_table(rows))
     else:
         print(f"no runs in {printable(options.folder)}")
+
+
+def _reports(lab: Path) -> list[dict[str, Any]]:
+    from cifarlab.offers import reports
+    from cifarlab.studies.cost import slowness
+
+    return reports(lab, slowness())
+
+
+def _report_lines(rows: list[dict[str, Any]], width: int) -> list[str]:
+    """A heading per report, then two lines per item: what it says and what it costs; and what is done."""
+    lines = []
+    for row in rows:
+        lines += ["", f"{row['name']} (report {row['number']}): {row['studied']}"]
+        for item in row["items"]:
+            said = [*textwrap.wrap(item["claim"], width - 6), _cost_and_state(item)]
+            lines += [f"  {item['name']}", *textwrap.indent("\n".join(said), "      ").splitlines()]
+    return [*lines[1:], "", "times: predicted for this machine; full with 3 seeds, short and smoke with one"]
+
+
+def _cost_and_state(item: dict[str, Any]) -> str:
+    from cifarlab.report.words import duration
+
+    if item["not_offered"]:
+        return f"not offered: {item['not_offered']}"
+    cost = "no training"
+    if item["runs"]:
+        times = ", ".join(
+            f"{scale} {duration(item['seconds'][scale])}" for scale in ("full", "short", "smoke")
+        )
+        cost = times
+    done = "".join(
+        f"; done: {scale}, {found['seeds'] or 'no'} seeds, {_verdicts(found['verdicts'])}"
+        for scale, found in item["done"].items()
+    )
+    return cost + done
+
+
+def _verdicts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing to judge"
 
 
 def _recipe_lines(rows: list[dict[str, Any]], width: int) -> list[str]:

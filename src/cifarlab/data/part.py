@@ -1,4 +1,4 @@
-"""A part of a data set, for trials: ``cifar10[5000,1000]`` is 5,000 of its training and 1,000 of its test images."""
+"""A part of a data set, for trials: ``cifar10[5000,1000]`` is 5,000 training and 1,000 test images of it."""
 
 import re
 from dataclasses import replace
@@ -43,8 +43,8 @@ def part_of(source: Source, train: int, test: int) -> Source:
         classes = len(split.class_names)
         if not classes <= size <= len(split):
             raise UserError(
-                f"{source.description.name} has {len(split):,} {half} images in {classes} classes; a part takes "
-                f"{classes} to {len(split):,} of them, found {size:,}"
+                f"{source.description.name} has {len(split):,} {half} images in {classes} classes; "
+                f"a part takes {classes} to {len(split):,} of them, found {size:,}"
             )
         chosen = _share(split, size)
         splits.append(split.select(chosen))

@@ -7,7 +7,7 @@ the reader's fonts, so names in any script are drawn.
 import base64
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -29,6 +29,8 @@ class Theme:
     validation: str
     test: str
     heat: tuple[str, ...]
+    series: tuple[str, ...]
+    """For any number of lines, the same hue at the same place in both themes."""
 
 
 LIGHT = Theme(
@@ -40,6 +42,7 @@ LIGHT = Theme(
     validation="#d55e00",
     test="#009e73",
     heat=("#f4f7fa", "#c5dcee", "#7db4da", "#3580b8", "#0d4f8b", "#08264d"),
+    series=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#e69f00"),
 )
 DARK = Theme(
     text="#e4e9ef",
@@ -50,6 +53,7 @@ DARK = Theme(
     validation="#e69f00",
     test="#2fc79a",
     heat=("#1e252e", "#17405f", "#1f6a97", "#4496c4", "#8cc5e6", "#e3f3ff"),
+    series=("#56b4e9", "#ff8b4d", "#2fc79a", "#e39ac4", "#f2f5f8", "#a9d6f5", "#e6b84d"),
 )
 
 
@@ -81,6 +85,27 @@ def _svg_uri(draw: Callable[[Theme], Figure], theme: Theme) -> tuple[str, Figure
         figure = draw(theme)
         figure.savefig(buffer, format="svg", dpi=192, transparent=True, metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}", figure
+
+
+def file_contents(
+    draw: Callable[[Theme], Figure], theme: Theme, suffixes: Sequence[str], dpi: int = 300
+) -> tuple[dict[str, bytes], tuple[float, float]]:
+    """A figure as files of its own (``svg``, ``png``) on the theme's ground, and its size in inches.
+
+    Equal figures give equal bytes.
+    """
+    contents = {}
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        set_style(theme)
+        figure = draw(theme)
+        for suffix in suffixes:
+            buffer = io.BytesIO()
+            metadata = {"svg": {"Date": None}, "png": {"Software": None}}[suffix]
+            figure.savefig(buffer, format=suffix, dpi=dpi, facecolor=theme.page, metadata=metadata)
+            contents[suffix] = buffer.getvalue()
+    width, height = figure.get_size_inches()
+    return contents, (float(width), float(height))
 
 
 def set_style(theme: Theme) -> None:

@@ -46,8 +46,12 @@ def magnitude(number: float | None) -> str:
     return f"{rounded:.0f} "
 
 
+DAY, TWO_DAYS = 86_400, 172_800
+"""In seconds."""
+
+
 def duration(seconds: float | None) -> str:
-    """3725 → ``1 h 2 min``; under a minute ``42.3 s``."""
+    """3725 → ``1 h 2 min``; under a minute ``42.3 s``; from two days on ``4 days``."""
     if seconds is None:
         return MISSING
     if seconds < 59.95:
@@ -55,7 +59,9 @@ def duration(seconds: float | None) -> str:
     whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+    if whole < TWO_DAYS:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole / DAY:,.0f} days"
 
 
 def shortened(name: str, columns: int) -> str:

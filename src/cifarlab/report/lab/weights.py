@@ -1,0 +1,162 @@
+"""Histograms of a trained network's weights (report 002, figure 12; report 001, figure 7).
+
+Report 002 says that each layer's weights follow a normal distribution. Of many thousand weights every test
+of normality rejects that, however small the deviation; so skewness and excess kurtosis (both 0 for a normal
+distribution) are given instead, which say how far from it they are.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+from torch import nn
+
+from cifarlab import run
+from cifarlab.errors import UserError
+from cifarlab.report import words
+from cifarlab.report.drawing import Theme, open_axes
+from cifarlab.report.lab.drawn import Drawing
+from cifarlab.report.lab.material import Material
+from cifarlab.report.lab.styles import WIDTH_INCHES, legend_below, style
+
+MOST_LAYERS = 30
+BINS = 60
+NEAR = 0.5, 1.0
+"""Skewness and excess kurtosis up to which a layer is called close to normal."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The weights of one convolution or dense layer, flat."""
+
+    name: str
+    weights: NDArray[np.float32]
+    skewness: float
+    kurtosis: float
+    """Excess: 0 for a normal distribution."""
+
+    @property
+    def is_near_normal(self) -> bool:
+        """Whether both moments lie within ``NEAR`` of a normal distribution's."""
+        return abs(self.skewness) < NEAR[0] and abs(self.kurtosis) < NEAR[1]
+
+
+def layers_of(network: nn.Module) -> list[Layer]:
+    """Every convolution and dense layer, in the order of the network."""
+    found = []
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            weights = module.weight.detach().float().numpy().ravel()
+            constant = float(weights.std()) == 0.0
+            skewness = 0.0 if constant else float(stats.skew(weights))
+            kurtosis = 0.0 if constant else float(stats.kurtosis(weights))
+            found.append(Layer(name, weights, skewness, kurtosis))
+    return found
+
+
+def layers_drawing(material: Material) -> tuple[Drawing, ...]:
+    """A histogram per layer of the best row's first run, with the normal density of equal mean and deviation.
+
+    Raises:
+        UserError: no row has a finished run.
+    """
+    row, folder = material.best_run()
+    layers = layers_of(run.load_network(folder)[1])
+    near = sum(layer.is_near_normal for layer in layers)
+    caption = (
+        f"Weights of {row.label} after training, layer by layer, and the normal density of equal mean and "
+        f"deviation. {near} of {len(layers)} layers are close to normal (skewness within ±{NEAR[0]}, excess "
+        f"kurtosis within ±{NEAR[1]:.0f}). Of so many weights any test of normality rejects the least "
+        "deviation, so none is quoted: the two moments say how far each layer is from it."
+    )
+    shown = layers
+    if len(layers) > MOST_LAYERS:
+        places = np.linspace(0, len(layers) - 1, MOST_LAYERS).round().astype(int)
+        shown = [layers[place] for place in places]
+        caption += f" Shown are {MOST_LAYERS} layers, evenly spaced from first to last."
+    text = f"Histograms of the weights of {len(shown)} layers of {row.label}."
+    return (Drawing("weight-histograms", caption, text, partial(layers_figure, shown)),)
+
+
+def layers_figure(layers: list[Layer], theme: Theme) -> Figure:
+    """Small panels, each with its own axis of weights; heights are densities and not comparable."""
+    columns = min(5, len(layers))
+    rows = -(-len(layers) // columns)
+    figure = Figure(figsize=(max(WIDTH_INCHES * columns / 5, 2.4), 1.35 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, layer in zip(grid, layers, strict=False):
+        _histogram(axes, layer.weights, theme)
+        name = layer.name if len(layer.name) <= 22 else f"…{layer.name[-21:]}"
+        moments = f"skew {_signed(layer.skewness)}, kurt {_signed(layer.kurtosis)}"
+        axes.set_title(f"{words.shortened(name, 22)}\n{moments}", fontsize=6.5, loc="left", pad=2)
+    for axes in grid[len(layers) :]:
+        axes.remove()
+    return figure
+
+
+def _signed(moment: float) -> str:
+    return f"{moment:+.{2 if abs(moment) < 10 else 0}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _histogram(axes: Axes, weights: NDArray[np.float32], theme: Theme) -> None:
+    open_axes(axes, theme)
+    axes.grid(visible=False)
+    axes.set_yticks([])
+    axes.tick_params(labelsize=6.5, length=2)
+    axes.locator_params(axis="x", nbins=3)
+    center, spread = float(weights.mean()), float(weights.std())
+    reach = max(5 * spread, 1e-6)
+    axes.set_xlim(center - reach, center + reach)  # single weights far out would squeeze all others
+    axes.hist(weights, bins=BINS, range=(center - reach, center + reach), density=True, color=theme.series[0])
+    if spread > 0:
+        x = np.linspace(center - reach, center + reach, 121)
+        axes.plot(x, stats.norm.pdf(x, center, spread), color=theme.series[1], linewidth=1.0)
+
+
+def last_layer_drawing(material: Material) -> tuple[Drawing, ...]:
+    """The last dense layer's weights, of the first finished run of every row.
+
+    Raises:
+        UserError: no row has a finished run.
+    """
+    found: dict[str, Layer] = {}
+    for row in material.table.rows:
+        finished = (
+            folder
+            for folder in material.folders(row)
+            if (ending := run.read_ending(folder)) and ending["status"] == "finished"
+        )
+        if folder := next(finished, None):
+            found[row.label] = layers_of(run.load_network(folder)[1])[-1]
+    if not found:
+        raise UserError("no run of this item has finished")
+    said = [
+        f"{label}: deviation {layer.weights.std():.3g}, skewness {_signed(layer.skewness)}, excess kurtosis "
+        f"{_signed(layer.kurtosis)}"
+        for label, layer in found.items()
+    ]
+    caption = f"Weights of the last dense layer after training. {'; '.join(said)}."
+    text = f"Histogram of the last layer's weights of {len(found)} variants."
+    return (Drawing("last-layer-histogram", caption, text, partial(last_layer_figure, found)),)
+
+
+def last_layer_figure(layers: dict[str, Layer], theme: Theme) -> Figure:
+    """Outlines over one axis, so that no variant hides another."""
+    figure = Figure(figsize=(WIDTH_INCHES, 3.3), layout="constrained")
+    axes = figure.add_subplot()
+    open_axes(axes, theme)
+    reach = max(float(np.abs(layer.weights).max()) for layer in layers.values()) or 1.0
+    handles: list[Artist] = []
+    for place, layer in enumerate(layers.values()):
+        look = style(place, theme)
+        density, edges = np.histogram(layer.weights, BINS, (-reach, reach), density=True)
+        handles.append(axes.stairs(density, edges, color=look.color, linestyle=look.dash, linewidth=1.5))
+    axes.set_xlabel("weight of the last layer")
+    axes.set_ylabel("density")
+    legend_below(figure, handles, list(layers))
+    return figure

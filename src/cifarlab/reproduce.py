@@ -1,0 +1,127 @@
+"""Reproduce an item of a report: its runs, its table with verdicts, its figures, and the pages for them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cifarlab import run
+from cifarlab.data.split import DataDescription
+from cifarlab.errors import UserError
+from cifarlab.report.lab import draw_figures, write_pages
+from cifarlab.studies.arrange import Arrangement, arrange, data_of
+from cifarlab.studies.assemble import assemble
+from cifarlab.studies.items.item import Item
+from cifarlab.studies.orders import Sources
+from cifarlab.studies.plan import PlannedRun, identity
+from cifarlab.studies.progress_display import StudyDisplay
+from cifarlab.studies.scale import REPORTED_SIZES, DataSize, Scale, predicted_seconds, size_of
+from cifarlab.studies.store import RunStore, ending_of
+from cifarlab.studies.table import ItemTable
+from cifarlab.studies.table_files import write_table
+from cifarlab.studies.work import make_runs
+
+SEEDS = {"smoke": 1, "short": 1, "full": 3}
+"""So many seeds where the user gives no number; a verdict needs three."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An item whose runs are known and whose data were opened."""
+
+    arrangement: Arrangement
+    data_name: str
+    data: DataSize
+    """Of the whole data set, before the scale takes its part."""
+    official_data: bool
+    missing: tuple[PlannedRun, ...]
+    """Runs that are not finished yet, each once."""
+
+    @property
+    def reference_seconds(self) -> float:
+        """Predicted for what is missing, on the reference machine of ``studies.cost``."""
+        used = self.arrangement.size(self.data)
+        return sum(predicted_seconds(planned.recipe, used) for planned in self.missing)
+
+
+def prepare(
+    item: Item, scale: Scale, seeds: int | None, data_name: str | None, runs: Path, sources: Sources
+) -> Prepared:
+    """Look what an item needs, and what of it is there.
+
+    Raises:
+        UserError: the item is not offered, the data cannot be opened, or ``seeds`` is no number of seeds.
+    """
+    count = SEEDS[scale] if seeds is None else seeds
+    if count < 1:
+        raise UserError(f"--seeds must be at least 1, found {count}")
+    usual = data_of(item)
+    if not item.needs_data:
+        data = REPORTED_SIZES[usual]
+        return Prepared(arrange(item, scale, (), usual, data), usual, data, True, ())
+    name = data_name or usual
+    data = size_of(sources.open(name).description)
+    arrangement = arrange(item, scale, range(count), name, data)
+    missing = not_finished(arrangement.runs, sources.open(arrangement.data).description, runs)
+    return Prepared(arrangement, name, data, name == usual, missing)
+
+
+def not_finished(planned: Iterable[PlannedRun], data: DataDescription, runs: Path) -> tuple[PlannedRun, ...]:
+    """Those of ``planned`` that have no ended run in the folder ``runs``, each once."""
+    store = RunStore(runs)
+    folders: dict[PlannedRun, Path | None] = {}
+    for each in dict.fromkeys(planned):
+        first = None if each.after is None else folders.get(each.after)
+        if each.after is not None and first is None:
+            folders[each] = None
+            continue
+        weights = None if first is None else run.read_weights(first)[2]
+        folder = store.find(identity(each, data, weights).key)
+        folders[each] = None if folder is None or ending_of(folder) is None else folder
+    return tuple(each for each, folder in folders.items() if folder is None)
+
+
+def reproduce(
+    prepared: Prepared,
+    runs: Path,
+    lab: Path,
+    *,
+    device: str = "auto",
+    jobs: int = 1,
+    cluster: str | None = None,
+    display: StudyDisplay | None = None,
+    command: str = "",
+) -> ItemTable:
+    """Make what is missing, and leave ``LAB/REPORT/ITEM/`` with table and figures, and the pages above it.
+
+    Finished runs in ``runs`` are found by what they are, whoever made them.
+
+    Raises:
+        UserError: the data cannot be opened, or something cannot be written.
+        Stopped: by the user; the same call goes on.
+    """
+    arrangement = prepared.arrangement
+    planned = list(dict.fromkeys(arrangement.runs))
+    made = (
+        make_runs(planned, runs, device=device, jobs=jobs, cluster=cluster, command=command, display=display)
+        if planned
+        else {}
+    )
+    table = assemble(
+        arrangement,
+        made,
+        prepared.data.classes,
+        data_name=prepared.data_name,
+        official_data=prepared.official_data,
+        command=command,
+        device=device,
+    )
+    folder = lab / arrangement.item.report / folder_of(arrangement.item.name, arrangement.scale)
+    write_table(table, folder)
+    draw_figures(table, runs, folder / "figures")
+    write_pages(lab)
+    return table
+
+
+def folder_of(item: str, scale: Scale) -> str:
+    """The name of an item's folder: its own at full scale."""
+    return item if scale == "full" else f"{item}-{scale}"

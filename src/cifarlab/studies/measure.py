@@ -1,0 +1,109 @@
+"""What a report measures on a trained network beside its test accuracy; kept in the run's folder.
+
+A measurement is made once and stored in ``measured.json`` beside ``result.json``.
+"""
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cifarlab import run
+from cifarlab.data.batches import DeviceSplit, whole
+from cifarlab.data.sources import open_source
+from cifarlab.errors import UserError, printable
+from cifarlab.evaluate import logits_of
+from cifarlab.files import read_json, write_json
+from cifarlab.judge import judge
+from cifarlab.models.modes import inference_mode
+from cifarlab.runtime import device_named
+
+MEASURED = "measured.json"
+Measurement = Literal[
+    "train_accuracy", "train_inference_seconds", "test_inference_seconds", "zero_activations"
+]
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU)
+_IMAGES_FOR_ZEROS = 500
+
+
+def measured(folder: Path, what: Measurement, device: str = "auto") -> float:
+    """One measurement of the finished run in ``folder``, made now if it was not made before.
+
+    - ``train_accuracy``: on the run's own training images without augmentation, in the mode of its protocol;
+    - ``train_inference_seconds``, ``test_inference_seconds``: for all images of the set, once, in batches of
+      500, data on the device already;
+    - ``zero_activations``: the share of exact zeros among the outputs of the activation functions, on the
+      first 500 test images.
+
+    Raises:
+        UserError: no finished run, or its data are gone or changed.
+    """
+    run.read_result(folder)
+    known = _known(folder)
+    if what not in known:
+        known[what] = _measure(folder, what, device)
+        write_json(folder / MEASURED, known)
+    return float(known[what])
+
+
+def _known(folder: Path) -> dict[str, Any]:
+    """What was measured before; a damaged file counts as nothing, it can be made again."""
+    try:
+        value = read_json(folder / MEASURED) if (folder / MEASURED).is_file() else {}
+    except UserError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _measure(folder: Path, what: Measurement, device: str) -> float:
+    if what == "train_accuracy":
+        as_published = run.read_description(folder).protocols == "A"
+        mode: Literal["as-published", "evaluation"] = "as-published" if as_published else "evaluation"
+        figures = judge(folder, part="train", mode=mode, device=device)
+        return float(figures["accuracy"])
+    trained, network = run.load_network(folder)
+    place = device_named(device)
+    images = _images(folder, what, place)
+    network = network.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if what == "zero_activations":
+        return _zeros(
+            network, trained.normalize.apply(images.batch(torch.arange(len(images), device=place))[0])
+        )
+    logits_of(network, DeviceSplit(images.images, images.labels, images.indices[:500]), trained.normalize)
+    began = time.perf_counter()
+    logits_of(network, images, trained.normalize)
+    return time.perf_counter() - began
+
+
+def _images(folder: Path, what: Measurement, device: torch.device) -> DeviceSplit:
+    result = run.read_result(folder)
+    argument = result.get("data_argument")
+    if not argument:
+        raise UserError(f"{printable(folder)} does not say what opens its data")
+    source = open_source(argument, run.read_description(folder).data.preparation)
+    split = source.read_train() if what == "train_inference_seconds" else source.read_test()
+    images = whole(split, device)
+    if what == "zero_activations":
+        return DeviceSplit(images.images, images.labels, images.indices[:_IMAGES_FOR_ZEROS])
+    return images
+
+
+def _zeros(network: nn.Module, images: Tensor) -> float:
+    """The share of zeros among all outputs of activation functions, over ``images`` ``[N, 3, H, W]``."""
+    zeros, values = 0, 0
+
+    def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        nonlocal zeros, values
+        zeros += int((output == 0).sum())
+        values += output.numel()
+
+    hooks = [
+        module.register_forward_hook(count) for module in network.modules() if isinstance(module, ACTIVATIONS)
+    ]
+    with inference_mode(network):
+        network(images)
+    for hook in hooks:
+        hook.remove()
+    return zeros / values if values else 0.0

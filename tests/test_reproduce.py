@@ -1,0 +1,173 @@
+"""Items of the reports made again from end to end: runs, table, figures, pages; on photographs if there."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cifarlab import cli, run
+from cifarlab.config import to_json
+from cifarlab.reproduce import folder_of, prepare
+from cifarlab.studies.items import ITEMS, item_named
+from cifarlab.studies.items.item import Item
+from cifarlab.studies.orders import Sources
+from cifarlab.studies.table_files import read_table
+
+ONE_PER_REPORT = (
+    ("tiny-attention", "lenet-5"),
+    ("slim-attention", "last-layer"),
+    ("small-resnets", "degradation"),
+    ("cnn-to-shake-shake", "phases"),
+    ("cbam-aspp", "modern"),
+)
+"""The cheapest items that train."""
+WITHOUT_TRAINING = [
+    (item.report, item.name)
+    for items in ITEMS.values()
+    for item in items.values()
+    if not item.trained and not item.not_offered
+]
+TRAINED = [
+    (item.report, item.name)
+    for items in ITEMS.values()
+    for item in items.values()
+    if item.trained and not item.not_offered
+]
+
+
+def data_name() -> str:
+    """The photographs where they are, else the digits: the path is the same."""
+    return os.environ.get("CIFARLAB_PHOTOS", "digits")
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all items of this session keep their runs and tables."""
+    return tmp_path_factory.mktemp("reproduced")
+
+
+def reproduced(place: Path, report: str, item: str, *more: str) -> Path:
+    arguments = ["reproduce", report, item, "--scale", "smoke", "--data", data_name(), "--device", "cpu"]
+    assert cli.main([*arguments, "--out", str(place / "lab"), "--runs", str(place / "runs"), *more]) == 0
+    return place / "lab" / report / folder_of(item, "smoke" if item_named(report, item).trained else "full")
+
+
+def check_item(folder: Path, item: Item) -> None:
+    """The table is complete, every figure is there, and nothing claims more than a smoke run can."""
+    table = read_table(folder)
+    assert [row.label for row in table.rows] == [variant.label for variant in item.variants]
+    for row, variant in zip(table.rows, item.variants, strict=True):
+        assert row.failures == ()
+        assert row.parameters
+        assert bool(row.runs) == item.trained
+        judged = [entry for entry in row.entries if entry.published is not None]
+        assert {entry.quantity for entry in judged} == set(variant.numbers)
+        for entry in judged:
+            assert entry.ours is not None
+            exact = entry.quantity == "parameters"
+            assert entry.verdict in (("reproduced",) if exact else ("not comparable", "not identifiable"))
+    assert len(table.claims) == (len(item.contrasts) if item.trained else 0)
+    for claim, contrast in zip(table.claims, item.contrasts, strict=item.trained):
+        counts_parameters = contrast.first.quantity == "parameters"
+        assert claim.verdict == ("reproduced" if counts_parameters else "not comparable")
+    index = (folder / "figures" / "figures.json").read_text()
+    assert not [each for each in json.loads(index) if each.get("missing")], index
+    for figure in item.figures:
+        assert list((folder / "figures").glob(f"{figure}*.svg")), figure
+        assert list((folder / "figures").glob(f"{figure}*.png")), figure
+    page = (folder.parent / "report.html").read_text()
+    assert item.title.split("(")[0].split("'")[0].strip() in page
+    if item.trained:
+        assert "smoke run" in page
+
+
+@pytest.mark.parametrize(("report", "name"), ONE_PER_REPORT)
+def test_one_item_per_report_from_end_to_end(place: Path, report: str, name: str) -> None:
+    check_item(reproduced(place, report, name), item_named(report, name))
+
+
+@pytest.mark.parametrize(("report", "name"), WITHOUT_TRAINING)
+def test_items_that_need_no_training(place: Path, report: str, name: str) -> None:
+    check_item(reproduced(place, report, name), item_named(report, name))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("report", "name"), TRAINED)
+def test_every_item_from_end_to_end(place: Path, report: str, name: str) -> None:
+    check_item(reproduced(place, report, name), item_named(report, name))
+
+
+def test_nothing_is_made_twice(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = reproduced(place, "small-resnets", "degradation")
+    before = {path: path.stat().st_mtime_ns for path in (place / "runs").glob("*/result.json")}
+    table = (folder / "table.json").read_text()
+    capsys.readouterr()
+    item = item_named("small-resnets", "degradation")
+    prepared = prepare(item, "smoke", None, data_name(), place / "runs", Sources())
+    assert prepared.missing == ()
+    assert prepared.reference_seconds == 0
+    reproduced(place, "small-resnets", "degradation")
+    assert {path: path.stat().st_mtime_ns for path in (place / "runs").glob("*/result.json")} == before
+    assert (folder / "table.json").read_text() == table
+    assert "found in" in capsys.readouterr().out
+
+
+def test_a_run_made_by_train_is_found(tmp_path: Path) -> None:
+    item = item_named("tiny-attention", "lenet-5")
+    sources = Sources()
+    prepared = prepare(item, "smoke", 1, "digits", tmp_path / "runs", sources)
+    assert len(prepared.missing) == 4
+    planned = next(
+        each for each in prepared.missing if (each.recipe_name, each.protocols) == ("lenet-5", "B,C")
+    )
+    out = tmp_path / "runs" / "mine"
+    flags = [
+        *("--recipe.epochs", "2", "--protocols", "B,C", "--data", "digits[256]"),
+        *("--out", str(out), "--device", "cpu"),
+    ]
+    assert cli.main(["train", "lenet-5", *flags]) == 0
+    assert to_json(run.read_description(out).recipe) == to_json(planned.recipe)
+    again = prepare(item, "smoke", 1, "digits", tmp_path / "runs", sources)
+    assert planned not in again.missing
+    assert len(again.missing) == 3
+
+
+def test_a_plan_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["reproduce", "small-resnets", "--plan", "--data", "digits", "--runs", str(tmp_path / "runs")]
+    assert cli.main([*arguments, "--out", str(tmp_path / "lab")]) == 0
+    said = capsys.readouterr().out
+    assert "grad-cam is not offered: this version has no Grad-CAM" in said
+    assert "small-resnets optimizers" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["small-resnet"], "no report is called 'small-resnet'; did you mean small-resnets?"),
+        (["small-resnets", "scedules"], "small-resnets has no item 'scedules'; did you mean schedules?"),
+        (["small-resnets", "grad-cam", "--data", "digits"], "is not offered: this version has no Grad-CAM"),
+        (["small-resnets", "schedules", "--data", "digits", "--seeds", "0"], "--seeds must be at least 1"),
+        (["small-resnets", "schedules", "--data", "no-such"], "no-such"),
+        (["small-resnets", "schedules", "--scale", "huge"], "scale"),
+        ([], "report"),
+    ],
+)
+def test_wrong_use_gets_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.main(["reproduce", *arguments, *(["--out", str(tmp_path / "lab")] if arguments else [])]) == 2
+    said = capsys.readouterr().err
+    assert message in said.lower() or message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "lab").exists()
+
+
+def test_folders_by_scale() -> None:
+    assert [folder_of("schedules", scale) for scale in ("smoke", "short", "full")] == [
+        "schedules-smoke",
+        "schedules-short",
+        "schedules",
+    ]
