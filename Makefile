@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak lint types imports check wheel bench clean
@@ -19,7 +20,7 @@ demo: .venv/installed ## train on handwritten digits and leave a report in runs/
 	@$(BIN)/cifarlab train demo --out runs/demo --resume
 
 test: .venv/installed ## run the tests (minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(WORKERS)
 
 soak: .venv/installed ## run the long tests too
 	@$(BIN)/python -m pytest -m "soak or not soak" --timeout 3600

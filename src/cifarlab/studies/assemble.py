@@ -81,9 +81,9 @@ def why_not_comparable(arrangement: Arrangement, official_data: bool) -> str:
     """In what our runs differ from the report's; empty where they do not."""
     reasons = []
     if arrangement.scale != "full":
-        reasons.append(f"scale {arrangement.scale}: {arrangement.scale_note}")
+        reasons.append(f"a {arrangement.scale} run")
     if not official_data:
-        reasons.append("other data than the report's")
+        reasons.append("other data")
     return "; ".join(reasons)
 
 
@@ -215,7 +215,7 @@ def _entry(
     known = [value for value in values if value is not None]
     ours = estimate(known) if known else None
     if "seconds" in quantity:
-        comparable = f"other hardware than the report's{'; ' if comparable else ''}{comparable}"
+        comparable = f"other hardware{'; ' if comparable else ''}{comparable}"
     verdict, reason = judge_number(
         theirs, ours, comparable=comparable, unidentified=planned.variant.unidentified
     )

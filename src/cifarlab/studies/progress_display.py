@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import torch
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -17,29 +16,8 @@ from rich.table import Table
 from torch import Tensor
 
 from cifarlab import run
-from cifarlab.data.split import DataDescription
 from cifarlab.errors import UserError, printable
 from cifarlab.logs import REFRESH_SECONDS, Display
-from cifarlab.models.cost import forward_flops
-from cifarlab.recipe import Recipe
-
-TRAINING_PASSES = 3
-"""A training step costs as much as three forward passes: one forward, and twice that backward."""
-
-
-def training_work(recipe: Recipe, data: DataDescription) -> float:
-    """Floating-point operations of a whole training, about: the hold-out is not taken off.
-
-    0 for a network that cannot be built for these images; its run will say why.
-    """
-    try:
-        with torch.device("meta"):
-            network = recipe.model.build(len(data.class_names), data.image_size)
-        flops = forward_flops(network, data.image_size)
-    except (UserError, RuntimeError):
-        return 0.0
-    images = min(recipe.train_images or data.train_images, data.train_images)
-    return float(TRAINING_PASSES * flops * images * recipe.epochs)
 
 
 @dataclass(frozen=True)
@@ -50,7 +28,7 @@ class ActiveRun:
     folder: str
     epochs: int
     work: float
-    """As ``training_work`` has it."""
+    """Predicted seconds on the reference machine of ``studies.cost``; 0 if unknown."""
     share: float
     """Of its epochs that are done, 0 … 1."""
     share_before: float
@@ -164,7 +142,7 @@ def time_left(state: StudyState) -> str:
 
 
 class StudyProgress:
-    """Keeps count of a study's work and tells the display. Work is measured in planned operations.
+    """Keeps count of a study's work and tells the display. Work is measured in predicted seconds.
 
     Args:
         work: of all runs of the study, by title.

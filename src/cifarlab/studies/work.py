@@ -19,8 +19,8 @@ from cifarlab.studies.progress_display import (
     SilentStudy,
     StudyDisplay,
     StudyProgress,
-    training_work,
 )
+from cifarlab.studies.scale import predicted_seconds, size_of
 from cifarlab.studies.titles import titles_of
 
 
@@ -81,11 +81,7 @@ def make_runs(
     sources = Sources()
     unusable = _open_all(sources, everything)
     titles = titles_of(everything)
-    work = {
-        titles[each]: training_work(each.recipe, sources.open(each.data).description)
-        for each in everything
-        if each.data not in unusable
-    }
+    work = {titles[each]: _predicted(each, sources) for each in everything if each.data not in unusable}
     progress = StudyProgress(
         display or SilentStudy(), {title: work.get(title, 0.0) for title in titles.values()}
     )
@@ -130,6 +126,14 @@ def _with_predecessors(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
             chain.append(chain[-1].after)
         found.update(dict.fromkeys(reversed(chain)))
     return list(found)
+
+
+def _predicted(planned: PlannedRun, sources: Sources) -> float:
+    """Seconds on the reference machine; 0 for a network that cannot be built: its run will say why."""
+    try:
+        return predicted_seconds(planned.recipe, size_of(sources.open(planned.data).description))
+    except (UserError, RuntimeError):
+        return 0.0
 
 
 def _open_all(sources: Sources, planned: Sequence[PlannedRun]) -> dict[str, str]:

@@ -111,6 +111,30 @@ def test_the_summary_counts_full_scale_alone(lab: Lab) -> None:
     assert re.findall(r'class="number">(\d+)<', summary[1]) == ["2", "1", "0", "1", "0", "0"]
 
 
+def test_other_files_are_calibrated_at_full_length_alone(lab: Lab) -> None:
+    published = Published("test_accuracy", 0.9371, "93.71 %", "section 2.2")
+    entry = accuracy(0.9, published=published, verdict="not comparable")
+    other = replace(
+        table(row("ours", entries=(entry,))),
+        report="small-resnets",
+        data="/home/me/photos.tar",
+        official_data=False,
+    )
+    folder = lab(
+        small_resnets__a=replace(other, scale="full", scale_note=""),
+        small_resnets__b=replace(other, scale="short", data="/elsewhere/shortened"),
+        small_resnets__c=replace(other, scale="full", official_data=True, data="cifar10"),
+    )
+    said = (
+        text_of(write_pages(folder)[-1]).partition("Calibration of the data")[2].partition("Not made yet")[0]
+    )
+    assert "photos.tar 93.71 %" in said
+    assert "−3.71 points" in said
+    assert "/home/me" not in said
+    assert "shortened" not in said
+    assert "cifar10" not in said
+
+
 def test_hostile_names_are_text(lab: Lab) -> None:
     made = resnets()
     hostile = replace(

@@ -14,6 +14,7 @@ from jinja2 import Environment
 from cifarlab import files
 from cifarlab.errors import UserError
 from cifarlab.recipes.reports import REPORTS, Report
+from cifarlab.report.lab.calibration import calibration
 from cifarlab.report.lab.views import (
     PROTOCOLS,
     SCALES,
@@ -104,7 +105,8 @@ def render_lab(reports: Sequence[ReportView]) -> str:
     made = {view.report.name for view in reports if view.report}
     absent = [report for report in REPORTS if report.name not in made]
     template = _environment().get_template("lab_index.html")
-    return template.render(reports=reports, absent=absent, **_shared(reports))
+    lines = calibration(item.table for view in reports for item in view.items)
+    return template.render(reports=reports, absent=absent, calibration=lines, **_shared(reports))
 
 
 def _shared(reports: Sequence[ReportView]) -> dict[str, Any]:
