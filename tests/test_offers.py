@@ -69,11 +69,11 @@ def test_what_is_done(tmp_path: Path) -> None:
         (Row("row", "resnet24", entries),),
         claims=claims,
     )
-    write_table(table, tmp_path / "small-resnets" / "schedules-smoke")
+    write_table(table, tmp_path / "small-resnets" / "schedules-smoke-on-photos")
     broken = tmp_path / "small-resnets" / "penalties-short"
     broken.mkdir()
     (broken / "table.json").write_text("{")
     rows = offers.reports(tmp_path, 1.0)
     done = item_of(rows, "small-resnets", "schedules")["done"]
-    assert done == {"smoke": {"seeds": 1, "data": "photos", "verdicts": {"not comparable": 2}}}
+    assert done == {"smoke": [{"seeds": 1, "data": "photos", "verdicts": {"not comparable": 2}}]}
     assert item_of(rows, "small-resnets", "penalties")["done"] == {}

@@ -166,7 +166,7 @@ def test_sgd_is_the_plain_formula(config: Sgd) -> None:
         (Adadelta(), adadelta_by_hand),
         (Adadelta(lr=0.5, decay=0.7, epsilon=0.01, weight_decay=0.1), adadelta_by_hand),
     ],
-    ids=repr,
+    ids=lambda value: value.__name__ if callable(value) else repr(value),
 )
 def test_adaptive_optimizers_are_their_papers(
     config: Optimizer, by_hand: Callable[[Any], list[Array]]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from cifarlab import cli, run
 from cifarlab.config import to_json
 from cifarlab.reproduce import folder_of, prepare
+from cifarlab.studies.arrange import data_of
 from cifarlab.studies.items import ITEMS, item_named
 from cifarlab.studies.items.item import Item
 from cifarlab.studies.orders import Sources
-from cifarlab.studies.table_files import read_table
+from cifarlab.studies.scale import Scale
+from cifarlab.studies.table import ItemTable, Published
+from cifarlab.studies.table_files import read_table, write_table
 
 ONE_PER_REPORT = (
     ("tiny-attention", "lenet-5"),
@@ -50,7 +54,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reproduced(place: Path, report: str, item: str, *more: str) -> Path:
     arguments = ["reproduce", report, item, "--scale", "smoke", "--data", data_name(), "--device", "cpu"]
     assert cli.main([*arguments, "--out", str(place / "lab"), "--runs", str(place / "runs"), *more]) == 0
-    return place / "lab" / report / folder_of(item, "smoke" if item_named(report, item).trained else "full")
+    wanted = item_named(report, item)
+    scale: Scale = "smoke" if wanted.trained else "full"
+    usual = data_of(wanted)
+    name = folder_of(item, scale, data_name() if wanted.needs_data else usual, usual)
+    return place / "lab" / report / name
+
+
+def verdict_on_count(recipe: str, published: Published) -> str | None:
+    """All counts of the reports are met but one, which an erratum explains; our own are not judged."""
+    if published.provenance == "computed":
+        return None
+    return "lower" if recipe == "tiny-attention-wide" else "reproduced"
 
 
 def check_item(folder: Path, item: Item) -> None:
@@ -65,12 +80,15 @@ def check_item(folder: Path, item: Item) -> None:
         assert {entry.quantity for entry in judged} == set(variant.numbers)
         for entry in judged:
             assert entry.ours is not None
-            exact = entry.quantity == "parameters"
-            assert entry.verdict in (("reproduced",) if exact else ("not comparable", "not identifiable"))
+            assert entry.published is not None
+            if entry.quantity in ("parameters", "trainable_parameters", "statistics"):
+                assert entry.verdict == verdict_on_count(row.recipe, entry.published)
+            else:
+                assert entry.verdict in ("not comparable", "not identifiable")
     assert len(table.claims) == (len(item.contrasts) if item.trained else 0)
     for claim, contrast in zip(table.claims, item.contrasts, strict=item.trained):
         counts_parameters = contrast.first.quantity == "parameters"
-        assert claim.verdict == ("reproduced" if counts_parameters else "not comparable")
+        assert claim.verdict == ("higher" if counts_parameters else "not comparable")
     index = (folder / "figures" / "figures.json").read_text()
     assert not [each for each in json.loads(index) if each.get("missing")], index
     for figure in item.figures:
@@ -105,7 +123,7 @@ def test_nothing_is_made_twice(place: Path, capsys: pytest.CaptureFixture[str]) 
     table = (folder / "table.json").read_text()
     capsys.readouterr()
     item = item_named("small-resnets", "degradation")
-    prepared = prepare(item, "smoke", None, data_name(), place / "runs", Sources())
+    prepared = prepare(item, "smoke", None, data_name(), place / "runs", place / "lab", Sources())
     assert prepared.missing == ()
     assert prepared.reference_seconds == 0
     reproduced(place, "small-resnets", "degradation")
@@ -117,7 +135,7 @@ def test_nothing_is_made_twice(place: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_run_made_by_train_is_found(tmp_path: Path) -> None:
     item = item_named("tiny-attention", "lenet-5")
     sources = Sources()
-    prepared = prepare(item, "smoke", 1, "digits", tmp_path / "runs", sources)
+    prepared = prepare(item, "smoke", 1, "digits", tmp_path / "runs", tmp_path / "lab", sources)
     assert len(prepared.missing) == 4
     planned = next(
         each for each in prepared.missing if (each.recipe_name, each.protocols) == ("lenet-5", "B,C")
@@ -129,7 +147,7 @@ def test_a_run_made_by_train_is_found(tmp_path: Path) -> None:
     ]
     assert cli.main(["train", "lenet-5", *flags]) == 0
     assert to_json(run.read_description(out).recipe) == to_json(planned.recipe)
-    again = prepare(item, "smoke", 1, "digits", tmp_path / "runs", sources)
+    again = prepare(item, "smoke", 1, "digits", tmp_path / "runs", tmp_path / "lab", sources)
     assert planned not in again.missing
     assert len(again.missing) == 3
 
@@ -148,9 +166,12 @@ def test_a_plan_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
     [
         (["small-resnet"], "no report is called 'small-resnet'; did you mean small-resnets?"),
         (["small-resnets", "scedules"], "small-resnets has no item 'scedules'; did you mean schedules?"),
-        (["small-resnets", "grad-cam", "--data", "digits"], "is not offered: this version has no Grad-CAM"),
-        (["small-resnets", "schedules", "--data", "digits", "--seeds", "0"], "--seeds must be at least 1"),
+        (["small-resnets", "grad-cam"], "is not offered: this version has no Grad-CAM"),
+        (["small-resnets", "schedules", "--data", "digits", "--seeds", "0"], "--seeds must be between 1 and"),
         (["small-resnets", "schedules", "--data", "no-such"], "no-such"),
+        (["small-resnets", "schedules", "--data", ""], "name a data set"),
+        (["small-resnets", "schedules", "--jobs", "0"], "--jobs must be at least 1"),
+        (["small-resnets", "schedules", "--seeds", "20000000"], "--seeds must be between 1 and 1,000"),
         (["small-resnets", "schedules", "--scale", "huge"], "scale"),
         ([], "report"),
     ],
@@ -165,9 +186,25 @@ def test_wrong_use_gets_one_line(
     assert not (tmp_path / "lab").exists()
 
 
+def test_a_table_keeps_the_seeds_that_it_has(tmp_path: Path) -> None:
+    item = item_named("small-resnets", "schedules")
+    folder = tmp_path / "lab" / "small-resnets" / "schedules-smoke-on-digits"
+    table = read_table_of(item, seeds=(0, 1, 2))
+    write_table(table, folder)
+    prepared = prepare(item, "smoke", 1, "digits", tmp_path / "runs", tmp_path / "lab", Sources())
+    assert prepared.arrangement.seeds == (0, 1, 2)
+    write_table(replace(table, numerics=table.numerics - 1), folder)
+    prepared = prepare(item, "smoke", 1, "digits", tmp_path / "runs", tmp_path / "lab", Sources())
+    assert prepared.arrangement.seeds == (0,)
+
+
+def read_table_of(item: Item, seeds: tuple[int, ...]) -> ItemTable:
+    return ItemTable(item.report, item.name, item.title, "", "smoke", "", seeds, "digits", False, ())
+
+
 def test_folders_by_scale() -> None:
-    assert [folder_of("schedules", scale) for scale in ("smoke", "short", "full")] == [
-        "schedules-smoke",
-        "schedules-short",
-        "schedules",
-    ]
+    assert folder_of("schedules", "smoke", "cifar10", "cifar10") == "schedules-smoke"
+    assert folder_of("schedules", "full", "cifar10", "cifar10") == "schedules"
+    assert (
+        folder_of("schedules", "full", "/a b/my photos.tar.xz", "cifar10") == "schedules-on-my-photos-tar-xz"
+    )

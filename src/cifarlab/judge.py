@@ -54,7 +54,7 @@ def judge(
     if not data_argument:
         raise UserError(f"{printable(folder)} does not say what opens its data; name them with --data")
     source = open_source(data_argument, description.data.preparation)
-    _check_data(source, description, folder, own=data is None or part != "test")
+    check_data(source, description, folder, own=data is None or part != "test")
     if exclude is not None:
         chosen = _excluded(exclude, source, description)
     images = _images(source, description, part, place)
@@ -129,8 +129,12 @@ def _mode(description: run.RunDescription, mode: str) -> Mode:
     return judging_under(description.recipe, "A").mode
 
 
-def _check_data(source: Source, description: run.RunDescription, folder: Path, *, own: bool) -> None:
-    """Refuse data of other classes or sizes and, where the run's ``own`` are asked for, changed ones."""
+def check_data(source: Source, description: run.RunDescription, folder: Path, *, own: bool) -> None:
+    """Refuse data of other classes or sizes and, where the run's ``own`` are asked for, changed ones.
+
+    Raises:
+        UserError: they are refused; it says what differs.
+    """
     found, wanted = source.description, description.data
     for field in ("class_names", "image_size"):
         if getattr(found, field) != getattr(wanted, field):

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from cifarlab.errors import UserError
 from cifarlab.recipes.reports import REPORTS
 from cifarlab.reproduce import SEEDS, folder_of
+from cifarlab.runtime import NUMERICS_VERSION
 from cifarlab.studies.arrange import arrange, data_of
 from cifarlab.studies.items import ITEMS
 from cifarlab.studies.items.item import Item
@@ -43,7 +44,7 @@ def _offer(item: Item, lab: Path, slowness: float) -> dict[str, Any]:
         "not_offered": item.not_offered or None,
         "runs": 0 if item.not_offered else _runs(item, "full"),
         "seconds": None if item.not_offered else {scale: _seconds(item, scale, slowness) for scale in SCALES},
-        "done": {scale: found for scale in SCALES if (found := _done(item, scale, lab)) is not None},
+        "done": {scale: found for scale in SCALES if (found := _done(item, scale, lab))},
     }
 
 
@@ -62,12 +63,22 @@ def _seconds(item: Item, scale: Scale, slowness: float) -> float:
     return slowness * sum(predicted_seconds(planned.recipe, used) for planned in set(arrangement.runs))
 
 
-def _done(item: Item, scale: Scale, lab: Path) -> dict[str, Any] | None:
-    """Seeds, data and verdicts of the item's table in ``lab``; None where there is none that can be read."""
-    try:
-        table = read_table(lab / item.report / folder_of(item.name, scale))
-    except UserError:
-        return None
-    verdicts = [entry.verdict for row in table.rows for entry in row.entries if entry.verdict is not None]
-    verdicts += [claim.verdict for claim in table.claims]
-    return {"seeds": len(table.seeds), "data": data_text(table.data), "verdicts": dict(Counter(verdicts))}
+def _done(item: Item, scale: Scale, lab: Path) -> list[dict[str, Any]]:
+    """Seeds, data, verdicts of the item's tables in ``lab``; what cannot be read, or is outdated, is none."""
+    found = []
+    start = folder_of(item.name, scale, "", "")
+    for folder in sorted((lab / item.report).glob(f"{start}*")):
+        if folder.name != start and not folder.name.startswith(f"{start}-on-"):
+            continue
+        try:
+            table = read_table(folder)
+        except UserError:
+            continue
+        if table.numerics != NUMERICS_VERSION:
+            continue
+        verdicts = [entry.verdict for row in table.rows for entry in row.entries if entry.verdict is not None]
+        verdicts += [claim.verdict for claim in table.claims]
+        found.append(
+            {"seeds": len(table.seeds), "data": data_text(table.data), "verdicts": dict(Counter(verdicts))}
+        )
+    return found

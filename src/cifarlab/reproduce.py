@@ -8,18 +8,21 @@ from cifarlab import run
 from cifarlab.data.split import DataDescription
 from cifarlab.errors import UserError
 from cifarlab.report.lab import draw_figures, write_pages
+from cifarlab.runtime import NUMERICS_VERSION
 from cifarlab.studies.arrange import Arrangement, arrange, data_of
 from cifarlab.studies.assemble import assemble
 from cifarlab.studies.items.item import Item
 from cifarlab.studies.orders import Sources
 from cifarlab.studies.plan import PlannedRun, identity
+from cifarlab.studies.printing import data_text
 from cifarlab.studies.progress_display import StudyDisplay
 from cifarlab.studies.scale import REPORTED_SIZES, DataSize, Scale, predicted_seconds, size_of
 from cifarlab.studies.store import RunStore, ending_of
 from cifarlab.studies.table import ItemTable
-from cifarlab.studies.table_files import write_table
+from cifarlab.studies.table_files import read_table, write_table
 from cifarlab.studies.work import make_runs
 
+MOST_SEEDS = 1000
 SEEDS = {"smoke": 1, "short": 1, "full": 3}
 """So many seeds where the user gives no number; a verdict needs three."""
 
@@ -44,25 +47,43 @@ class Prepared:
 
 
 def prepare(
-    item: Item, scale: Scale, seeds: int | None, data_name: str | None, runs: Path, sources: Sources
+    item: Item,
+    scale: Scale,
+    seeds: int | None,
+    data_name: str | None,
+    runs: Path,
+    lab: Path,
+    sources: Sources,
 ) -> Prepared:
     """Look what an item needs, and what of it is there.
+
+    A table in ``lab`` that has more seeds than are asked for keeps them: their runs are made already.
 
     Raises:
         UserError: the item is not offered, the data cannot be opened, or ``seeds`` is no number of seeds.
     """
     count = SEEDS[scale] if seeds is None else seeds
-    if count < 1:
-        raise UserError(f"--seeds must be at least 1, found {count}")
+    if not 1 <= count <= MOST_SEEDS:
+        raise UserError(f"--seeds must be between 1 and {MOST_SEEDS:,}, found {count}")
     usual = data_of(item)
-    if not item.needs_data:
+    if item.not_offered or not item.needs_data:
         data = REPORTED_SIZES[usual]
         return Prepared(arrange(item, scale, (), usual, data), usual, data, True, ())
-    name = data_name or usual
+    name = usual if data_name is None else data_name
     data = size_of(sources.open(name).description)
+    count = max(count, _seeds_so_far(lab / item.report / folder_of(item.name, scale, name, usual)))
     arrangement = arrange(item, scale, range(count), name, data)
     missing = not_finished(arrangement.runs, sources.open(arrangement.data).description, runs)
     return Prepared(arrangement, name, data, name == usual, missing)
+
+
+def _seeds_so_far(folder: Path) -> int:
+    """Of the table in ``folder``; 0 where there is none that can be used."""
+    try:
+        table = read_table(folder)
+    except UserError:
+        return 0
+    return len(table.seeds) if table.numerics == NUMERICS_VERSION else 0
 
 
 def not_finished(planned: Iterable[PlannedRun], data: DataDescription, runs: Path) -> tuple[PlannedRun, ...]:
@@ -115,13 +136,19 @@ def reproduce(
         command=command,
         device=device,
     )
-    folder = lab / arrangement.item.report / folder_of(arrangement.item.name, arrangement.scale)
+    name = folder_of(arrangement.item.name, arrangement.scale, prepared.data_name, data_of(arrangement.item))
+    folder = lab / arrangement.item.report / name
     write_table(table, folder)
     draw_figures(table, runs, folder / "figures")
     write_pages(lab)
     return table
 
 
-def folder_of(item: str, scale: Scale) -> str:
-    """The name of an item's folder: its own at full scale."""
-    return item if scale == "full" else f"{item}-{scale}"
+def folder_of(item: str, scale: Scale, data: str, usual: str) -> str:
+    """The name of an item's folder; what is not at full scale or on the ``usual`` data says so."""
+    parts = [item] if scale == "full" else [item, scale]
+    if data != usual:
+        # Letters and digits of its last part, so that it is a name everywhere.
+        words = "".join(letter if letter.isalnum() else " " for letter in data_text(data)).split()
+        parts += ["on", *words]
+    return "-".join(parts)

@@ -74,6 +74,7 @@ def test_a_part_is_opened_by_its_name(tmp_path: object) -> None:
 
 def test_lasting_names() -> None:
     assert lasting_name("digits") == "digits"
+    assert lasting_name("") == ""
     assert lasting_name("digits[40]") == "digits[40,40]"
     assert lasting_name("pictures[40,2]").startswith("/")
     assert lasting_name("pictures[40,2]").endswith("/pictures[40,2]")

@@ -9,6 +9,8 @@ from cifarlab.studies.published import number
 from cifarlab.studies.table import Published, Verdict
 from cifarlab.studies.verdicts import (
     default_margin,
+    judge_at_least,
+    judge_below,
     judge_count,
     judge_direction,
     judge_equivalence,
@@ -160,6 +162,35 @@ def test_no_difference_needs_a_narrow_interval() -> None:
 
 def test_an_exact_share_is_met_within_its_last_digit() -> None:
     stated = Published("ratio", 0.4, "40 %", "abstract", tolerance=0.005)
-    assert judge_exact_share(stated, 0.4066)[0] == "reproduced"
-    assert judge_exact_share(stated, 0.42)[0] == "higher"
+    assert judge_exact_share(stated, 0.4049)[0] == "reproduced"
+    assert judge_exact_share(stated, 0.4066)[0] == "higher"
     assert judge_exact_share(stated, 0.38)[0] == "lower"
+
+
+def test_equal_seeds_say_nothing_of_their_spread() -> None:
+    assert judge_number(PUBLISHED, estimate([0.92] * 3))[0] == "underpowered"
+    assert judge_direction(estimate([0.02] * 3))[0] == "underpowered"
+    rounding = [0.1 + 0.2 - 0.3] * 3
+    assert judge_direction(estimate(rounding))[0] == "underpowered"
+
+
+def test_a_gain_is_not_reproduced_by_what_may_be_none() -> None:
+    gain = Published("difference", 0.024, "0.024", "section 3.3", tolerance=0.0005)
+    assert judge_number(gain, estimate([0.004, 0.010, 0.010]))[0] == "underpowered"
+    assert judge_number(gain, estimate([0.023, 0.025, 0.026]))[0] == "reproduced"
+
+
+def test_nothing_is_better_within_half_a_point() -> None:
+    assert judge_at_least(estimate([0.001, 0.0, 0.002]), "")[0] == "reproduced"
+    assert judge_at_least(estimate([-0.02, -0.021, -0.022]), "")[0] == "lower"
+    assert judge_at_least(estimate([0.02, -0.03, 0.0]), "")[0] == "underpowered"
+    assert judge_at_least(estimate([0.02, 0.03]), "")[0] == "underpowered"
+    assert judge_at_least(estimate([0.02, 0.03, 0.04]), "other data")[0] == "not comparable"
+
+
+def test_less_than_so_much() -> None:
+    bound = Published("difference", 0.01, "less than 1 %", "abstract")
+    assert judge_below(bound, estimate([0.004, 0.005, 0.0045]), "")[0] == "reproduced"
+    assert judge_below(bound, estimate([0.02, 0.021, 0.022]), "")[0] == "higher"
+    assert judge_below(bound, estimate([0.0, 0.02, 0.01]), "")[0] == "underpowered"
+    assert judge_below(bound, None, "a smoke run")[0] == "not comparable"

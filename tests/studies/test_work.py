@@ -13,12 +13,13 @@ from cifarlab import run
 from cifarlab.errors import Stopped, UserError
 from cifarlab.models import PlainCnn
 from cifarlab.optim import Adam
+from cifarlab.reproduce import not_finished
 from cifarlab.studies import orders
 from cifarlab.studies.orders import Sources
 from cifarlab.studies.work import make_runs
 from cifarlab.train import train
 from study_samples import RECIPE, StudyRecorder, made_times, planned, results_of, small_study
-from support import Crash, outcome, save_always, stop_at
+from support import Crash, contents, outcome, save_always, stop_at
 
 
 @pytest.fixture
@@ -168,8 +169,8 @@ def test_a_run_that_another_process_makes_is_waited_for(tmp_path: Path, trained:
     claimed.__enter__()
 
     def finish() -> None:
-        (tmp_path / "whole" / name / run.RECIPE).rename(tmp_path / "runs" / name / run.RECIPE)
-        (tmp_path / "whole" / name / run.RESULT).rename(tmp_path / "runs" / name / run.RESULT)
+        for file in (run.RECIPE, run.TEST_LOGITS, run.WEIGHTS, run.RESULT):
+            (tmp_path / "whole" / name / file).rename(tmp_path / "runs" / name / file)
         claimed.__exit__(None, None, None)
 
     timer = threading.Timer(1.5, finish)
@@ -197,14 +198,55 @@ def test_a_run_whose_other_process_died_is_gone_on_with(tmp_path: Path) -> None:
     assert results_of(tmp_path / "runs") == results_of(tmp_path / "whole")
 
 
-def test_a_damaged_run_is_not_overwritten(tmp_path: Path) -> None:
-    outcomes = make_runs([planned()], tmp_path)
-    folder = outcomes[planned()].folder
+@pytest.mark.parametrize("file", [run.RECIPE, run.RESULT, run.TEST_LOGITS, run.WEIGHTS])
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_damaged_run_is_left_as_it_is_and_made_anew_beside_it(
+    file: str, is_lost: bool, tmp_path: Path
+) -> None:
+    first = planned(0)
+    second = replace(planned(5), after=first)
+    before = make_runs([second], tmp_path)
+    folder = before[first].folder
     assert folder is not None
-    (folder / run.RECIPE).write_text("{")
-    again = make_runs([planned()], tmp_path)[planned()]
-    assert again.status == "failed" and "is damaged" in again.reason
-    assert (folder / run.RECIPE).read_text() == "{"
+    whole = outcome(folder)
+    content = (folder / file).read_bytes()
+    (folder / file).unlink()
+    if not is_lost:
+        (folder / file).write_bytes(content[: len(content) // 2])
+    left, data = contents(folder), Sources().open(first.data).description
+    assert not_finished([second, first], data, tmp_path) == (second, first)
+    shown = StudyRecorder()
+    again = make_runs([second], tmp_path, display=shown)
+    if file == run.RESULT and is_lost:  # nothing tells it from an unfinished run
+        assert again == before and outcome(folder) == whole
+        return
+    anew = folder.with_name(f"{folder.name}-2")
+    assert again == {**before, first: replace(before[first], folder=anew)}
+    assert outcome(anew) == whole and contents(folder) == left
+    told = [line for line in shown.said if "passes over a damaged run" in line]
+    assert len(told) == (file != run.RECIPE)  # without which nobody knows what run it was
+    assert all(folder.name in line and file in line for line in told)
+
+    times = made_times(tmp_path)
+    assert not not_finished([first, second], data, tmp_path)
+    assert make_runs([second], tmp_path) == again and made_times(tmp_path) == times
+    (anew / run.WEIGHTS).unlink()
+    assert make_runs([first], tmp_path)[first].folder == folder.with_name(f"{folder.name}-3")
+
+
+def test_a_run_damaged_after_it_was_ordered_fails_with_the_way_on(
+    tmp_path: Path, trained: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_runs([planned()], tmp_path)[planned()].folder
+    assert folder is not None
+    (folder / run.RESULT).write_text('{"status": "finished"}')
+    trained.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr("cifarlab.studies.ledger.RunStore.place", lambda self, planned, key: folder)
+        failed = make_runs([planned()], tmp_path)[planned()]
+    assert failed.status == "failed" and not trained
+    assert "has no 'test_accuracy'" in failed.reason and "the same command" in failed.reason
+    assert make_runs([planned()], tmp_path)[planned()].status == "finished"
 
 
 def test_what_a_run_killed_in_its_last_moment_left_is_tidied_up(
@@ -242,7 +284,7 @@ def test_progress_is_measured_in_work(tmp_path: Path) -> None:
     shares = [state.share for state in shown.states]
     assert shares == sorted(shares) and math.isclose(shares[-1], 1.0)
     after_first = next(state for state in shown.states if state.settled == 1)
-    assert 0 < after_first.share < 0.25  # a sixth of the epochs, and these are the cheaper ones
+    assert 0 < after_first.share < 1 / 3  # a third of the epochs, and these are the cheaper ones
     assert shown.states[-1].settled == shown.states[-1].runs == 2
     assert [line.split(": ")[1].split(",")[0] for line in shown.said] == [
         "starts",

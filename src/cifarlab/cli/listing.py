@@ -87,8 +87,9 @@ def _cost_and_state(item: dict[str, Any]) -> str:
         )
         cost = times
     done = "".join(
-        f"; done: {scale}, {found['seeds'] or 'no'} seeds, {_verdicts(found['verdicts'])}"
+        f"; done: {scale} on {each['data']}, {each['seeds'] or 'no'} seeds, {_verdicts(each['verdicts'])}"
         for scale, found in item["done"].items()
+        for each in found
     )
     return cost + done
 

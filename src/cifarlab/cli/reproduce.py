@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cifarlab.cli.parsing import parse, with_whole_flags
 from cifarlab.cli.tables import print_table
-from cifarlab.errors import Unavailable, printable
+from cifarlab.errors import Unavailable, UserError, printable
 
 if TYPE_CHECKING:
     from cifarlab.reproduce import Prepared
@@ -58,6 +58,8 @@ class Options:
 def main(arguments: list[str]) -> None:
     """Parse, predict, make, print."""
     options = parse(Options, "reproduce REPORT [ITEM]", with_whole_flags(arguments))
+    if options.jobs < 1:
+        raise UserError(f"--jobs must be at least 1, found {options.jobs}")
     items = _chosen(options)
     from cifarlab.reproduce import prepare, reproduce
     from cifarlab.studies.cost import slowness
@@ -66,7 +68,8 @@ def main(arguments: list[str]) -> None:
 
     sources = Sources()
     prepared = [
-        prepare(item, options.scale, options.seeds, options.data, options.runs, sources) for item in items
+        prepare(item, options.scale, options.seeds, options.data, options.runs, options.out, sources)
+        for item in items
     ]
     needs_runs = any(each.missing for each in prepared)
     factor = slowness(options.device) if needs_runs and options.cluster is None else 1.0

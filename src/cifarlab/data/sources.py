@@ -49,7 +49,9 @@ def open_source(name: str, preparation: Preparation | None = None) -> Source:
 
 
 def lasting_name(name: str) -> str:
-    """What opens the same data set from any folder: paths become absolute, names stay."""
+    """What opens the same data set from any folder: paths become absolute, names stay; nothing is nothing."""
+    if not name:
+        return name
     whole, part = (name, None) if Path(name).exists() else divided_name(name)
     kept = whole if whole in _names() else str(Path(whole).resolve())
     return kept if part is None else f"{kept}[{part[0]},{part[1]}]"

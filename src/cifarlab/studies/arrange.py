@@ -64,7 +64,17 @@ class Arrangement:
         return (
             f"{self.extent.train_images:,} training and {self.extent.test_images:,} test images, at most "
             f"{self.extent.epochs} epochs; schedules, patience, hold-outs and subsets shrink with them"
+            f"{self._equal_rows}"
         )
+
+    @property
+    def _equal_rows(self) -> str:
+        """A warning where rows that differ in the report's number of epochs no longer do."""
+        lengths = {recipe_named(row.variant.recipe).make().epochs for row in self.rows}
+        if len(lengths) == 1:
+            return ""
+        told = ", ".join(f"{length:,}" for length in sorted(lengths))
+        return f"; rows of {told} epochs in the report are equally long here"
 
 
 def data_of(item: Item) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 from cifarlab.studies.estimates import estimate
 from cifarlab.studies.items.item import Contrast, Item, Term
 from cifarlab.studies.published import number
-from cifarlab.studies.quantities import best_within, class_accuracy, quantity_of
+from cifarlab.studies.quantities import best_within, class_accuracy, machine_of, quantity_of
 from cifarlab.studies.table import Claim, Estimate, Published
 from cifarlab.studies.verdicts import (
+    judge_at_least,
+    judge_below,
     judge_direction,
     judge_equivalence,
     judge_exact_share,
@@ -34,10 +36,16 @@ def _judged(
     ours = _difference(contrast, item, runs, seeds, device)
     readings = tuple(number(item.report, key) for key in contrast.numbers)
     published: Published | None = readings[0] if readings else None
+    if not comparable and _differ_in_machine(contrast, runs):
+        comparable = "times of runs on different machines"
     if contrast.first.quantity == "parameters" and published is not None and ours is not None:
         verdict, reason = judge_exact_share(published, ours.mean)
     elif contrast.kind == "no difference":
         verdict, reason = judge_equivalence(ours, comparable)
+    elif contrast.kind == "at least":
+        verdict, reason = judge_at_least(ours, comparable)
+    elif contrast.kind == "less than" and published is not None:
+        verdict, reason = judge_below(published, ours, comparable)
     elif len(readings) > 1:
         verdict, reason, met = judge_readings(readings, ours, comparable=comparable)
         published = readings[met] if met is not None else published
@@ -63,11 +71,20 @@ def _difference(
     values = []
     for seed in seeds:
         first = _term(contrast.first, item, runs, seed, device)
-        second = _term(contrast.second, item, runs, seed, device)
+        second = 0.0 if contrast.second is None else _term(contrast.second, item, runs, seed, device)
         if first is None or second is None:
             continue
         values.append(1 - first / second if contrast.kind == "saving" else first - second)
     return estimate(values) if values else None
+
+
+def _differ_in_machine(contrast: Contrast, runs: Runs) -> bool:
+    """Whether a contrast of times takes runs from machines, or numbers of threads, that differ."""
+    if "seconds" not in contrast.first.quantity or contrast.second is None:
+        return False
+    labels = {*contrast.first.labels, *contrast.second.labels}
+    folders = [folder for label in labels for folder in runs.get(label, {}).values()]
+    return len({machine_of(folder) for folder in folders}) > 1
 
 
 def _term(term: Term, item: Item, runs: Runs, seed: int, device: str) -> float | None:
@@ -91,7 +108,10 @@ def _value(term: Term, item: Item, folder: Path, device: str) -> float | None:
 
 
 def _in_words(contrast: Contrast) -> str:
-    first, second = _term_in_words(contrast.first), _term_in_words(contrast.second)
+    first = _term_in_words(contrast.first)
+    if contrast.second is None:
+        return first
+    second = _term_in_words(contrast.second)
     if contrast.kind == "saving":
         return f"1 − {first} / {second}"
     return f"{first} minus {second}"

@@ -90,6 +90,8 @@ class Ledger:
             self._progress.say(f"{self._title(planned)}: found in {printable(folder.name)}")
             self._settle_ended(planned, folder, *ended)
             return None
+        for complaint in self._store.damaged(key).values():
+            self._progress.say(f"{self._title(planned)}: passes over a damaged run: {complaint}")
         self._ordered[key] = [planned]
         return Order(
             title=self._title(planned),

@@ -1,8 +1,9 @@
 """What a report measures on a trained network beside its test accuracy; kept in the run's folder.
 
-A measurement is made once and stored in ``measured.json`` beside ``result.json``.
+A measurement is made once and stored in ``measured.json`` beside ``result.json``, with what it belongs to.
 """
 
+import sys
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +16,10 @@ from cifarlab.data.batches import DeviceSplit, whole
 from cifarlab.data.sources import open_source
 from cifarlab.errors import UserError, printable
 from cifarlab.evaluate import logits_of
-from cifarlab.files import read_json, write_json
-from cifarlab.judge import judge
+from cifarlab.files import read_json, sha256_of, write_json
+from cifarlab.judge import check_data, judge
 from cifarlab.models.modes import inference_mode
-from cifarlab.runtime import device_named
+from cifarlab.runtime import NUMERICS_VERSION, device_named, hardware
 
 MEASURED = "measured.json"
 Measurement = Literal[
@@ -37,24 +38,52 @@ def measured(folder: Path, what: Measurement, device: str = "auto") -> float:
     - ``zero_activations``: the share of exact zeros among the outputs of the activation functions, on the
       first 500 test images.
 
+    A measurement that was kept counts only for the same weights and numerics, a time only for the same
+    hardware, and no impossible one does.
+
     Raises:
-        UserError: no finished run, or its data are gone or changed.
+        UserError: no finished run, or its data are gone or changed and it was not measured before.
     """
     run.read_result(folder)
-    known = _known(folder)
-    if what not in known:
-        known[what] = _measure(folder, what, device)
-        write_json(folder / MEASURED, known)
-    return float(known[what])
+    belongs = _belongs(folder, what, device)
+    kept = _kept(folder)
+    value = _value(kept.get(what), what, belongs)
+    if value is None:
+        value = _measure(folder, what, device)
+        write_json(folder / MEASURED, {**kept, what: {"value": value, **belongs}})
+    return value
 
 
-def _known(folder: Path) -> dict[str, Any]:
+def _belongs(folder: Path, what: Measurement, device: str) -> dict[str, Any]:
+    """What a measurement is one of, as JSON values."""
+    belongs = {"weights_sha256": sha256_of(folder / run.WEIGHTS), "numerics": NUMERICS_VERSION}
+    if _is_time(what):
+        return {**belongs, "hardware": hardware(device_named(device))}
+    return belongs
+
+
+def _kept(folder: Path) -> dict[str, Any]:
     """What was measured before; a damaged file counts as nothing, it can be made again."""
     try:
         value = read_json(folder / MEASURED) if (folder / MEASURED).is_file() else {}
     except UserError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _value(kept: Any, what: Measurement, belongs: dict[str, Any]) -> float | None:
+    """The number in what was kept; None where it is of something else, or impossible."""
+    if not isinstance(kept, dict) or {name: kept.get(name) for name in belongs} != belongs:
+        return None
+    value = kept.get("value")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    is_possible = 0 < value <= sys.float_info.max if _is_time(what) else 0 <= value <= 1  # NaN is neither
+    return float(value) if is_possible else None
+
+
+def _is_time(what: Measurement) -> bool:
+    return what in ("train_inference_seconds", "test_inference_seconds")
 
 
 def _measure(folder: Path, what: Measurement, device: str) -> float:
@@ -78,11 +107,11 @@ def _measure(folder: Path, what: Measurement, device: str) -> float:
 
 
 def _images(folder: Path, what: Measurement, device: torch.device) -> DeviceSplit:
-    result = run.read_result(folder)
-    argument = result.get("data_argument")
+    argument, description = run.read_result(folder).get("data_argument"), run.read_description(folder)
     if not argument:
         raise UserError(f"{printable(folder)} does not say what opens its data")
-    source = open_source(argument, run.read_description(folder).data.preparation)
+    source = open_source(argument, description.data.preparation)
+    check_data(source, description, folder, own=True)
     split = source.read_train() if what == "train_inference_seconds" else source.read_test()
     images = whole(split, device)
     if what == "zero_activations":

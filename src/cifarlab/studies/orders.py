@@ -14,6 +14,7 @@ from cifarlab.errors import Diverged, Stopped, UserError, printable
 from cifarlab.logs import Display, Silence
 from cifarlab.recipe import Protocols, Recipe
 from cifarlab.studies.store import ending_by_key
+from cifarlab.studies.wholeness import damage
 from cifarlab.train import train
 
 
@@ -117,6 +118,9 @@ def _ending_on_disk(order: Order) -> Ending | None:
             return Ending("finished")
         case ("diverged", reason):
             return Ending("diverged", reason)
+    complaint = damage(Path(order.folder))
+    if complaint is not None:  # since the order was given; training would take the run for finished
+        return Ending("failed", f"{complaint}; the same command makes this run anew")
     return None
 
 

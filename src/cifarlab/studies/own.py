@@ -5,11 +5,12 @@ from typing import Literal
 
 from cifarlab.data.split import DataDescription
 from cifarlab.errors import UserError
-from cifarlab.studies.assemble import finished_folders, machines, row_of, with_pareto_front
+from cifarlab.studies.assemble import machines
 from cifarlab.studies.comparisons import compare
 from cifarlab.studies.grid import Variant
 from cifarlab.studies.ledger import Outcome
 from cifarlab.studies.plan import PlannedRun
+from cifarlab.studies.rows import finished_folders, row_of, with_pareto_front
 from cifarlab.studies.table import ItemTable, Row
 
 REPORT = "studies"

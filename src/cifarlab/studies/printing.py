@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from cifarlab.studies.table import Estimate, Quantity
+from cifarlab.studies.table import Estimate, Provenance, Published, Quantity
 
 MISSING = "–"
 NAMES: dict[Quantity, str] = {
@@ -13,6 +13,8 @@ NAMES: dict[Quantity, str] = {
     "val_loss": "validation loss",
     "best_epoch": "best epoch",
     "parameters": "parameters",
+    "trainable_parameters": "trainable parameters",
+    "statistics": "BatchNorm statistics",
     "training_seconds": "training time",
     "seconds_per_epoch": "time per epoch",
     "train_inference_seconds": "inference, training set",
@@ -22,6 +24,15 @@ NAMES: dict[Quantity, str] = {
 }
 """Every quantity in words."""
 
+ORIGINS: dict[Provenance, str] = {
+    "published": "",
+    "public code": "public code",
+    "computed": "computed by us",
+    "ours": "ours",
+}
+"""What a number that the report does not state is marked with."""
+
+COUNTS: tuple[Quantity, ...] = ("parameters", "trainable_parameters", "statistics", "best_epoch")
 SECONDS: tuple[Quantity, ...] = (
     "training_seconds",
     "seconds_per_epoch",
@@ -46,7 +57,7 @@ def number_text(quantity: Quantity, value: float) -> str:
         return f"{100 * value:.1f}".replace("-", "\N{MINUS SIGN}")
     if quantity == "difference":
         return f"{100 * value:+.2f}".replace("-", "\N{MINUS SIGN}")
-    if quantity in ("parameters", "best_epoch"):
+    if quantity in COUNTS:
         return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
     if quantity in SECONDS:
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -68,9 +79,16 @@ def value_text(quantity: Quantity, value: float) -> str:
 
 
 def interval_text(quantity: Quantity, bounds: tuple[float, float] | None) -> str:
-    """(0.915, 0.925) of an accuracy → ``91.50–92.50%``; a dash where there is no interval."""
+    """(0.915, 0.925) of an accuracy → ``91.50–92.50%``; a dash where there is no interval.
+
+    What no accuracy can be is cut off: few runs give intervals that reach below 0 or above 100%.
+    """
     if bounds is None:
         return MISSING
+    if quantity.endswith("accuracy"):
+        bounds = (max(0.0, bounds[0]), min(1.0, bounds[1]))
+    elif quantity == "ratio":  # a share that is saved is below 0 where ours takes more
+        bounds = (bounds[0], min(1.0, bounds[1]))
     dash = " to " if quantity == "difference" else "–"  # between signs a dash would read as a minus
     return f"{number_text(quantity, bounds[0])}{dash}{value_text(quantity, bounds[1])}"
 
@@ -83,6 +101,11 @@ def estimate_text(quantity: Quantity, ours: Estimate | None) -> str:
         return value_text(quantity, ours.mean)
     deviation = number_text(quantity, ours.deviation).removeprefix("+")
     return f"{number_text(quantity, ours.mean)} ± {deviation}{unit_text(quantity)}"
+
+
+def origin_text(published: Published | None) -> str:
+    """Who says a number, where it is not the report itself: ``computed by us``; else empty."""
+    return "" if published is None else ORIGINS[published.provenance]
 
 
 def data_text(data: str) -> str:

@@ -6,6 +6,8 @@ Accuracies are fractions (0 … 1) and differences of them too; only texts and p
 from dataclasses import dataclass
 from typing import Literal
 
+from cifarlab.runtime import NUMERICS_VERSION
+
 Provenance = Literal["published", "public code", "computed", "ours"]
 Verdict = Literal["reproduced", "higher", "lower", "underpowered", "not identifiable", "not comparable"]
 Quantity = Literal[
@@ -16,6 +18,8 @@ Quantity = Literal[
     "val_loss",
     "best_epoch",
     "parameters",
+    "trainable_parameters",
+    "statistics",
     "training_seconds",
     "seconds_per_epoch",
     "train_inference_seconds",
@@ -81,7 +85,8 @@ class Row:
     """The recipe's name."""
     entries: tuple[Entry, ...]
     runs: tuple[str, ...] = ()
-    """Folders of the C (and B) runs, one per seed, beside one another in the folder of runs."""
+    """Folders of the runs, one per seed, beside one another in the folder of runs; those under protocols C
+    and B where the row has both kinds."""
     published_runs: tuple[str, ...] = ()
     """Folders of the runs under protocol A."""
     failures: tuple[str, ...] = ()
@@ -172,4 +177,6 @@ class ItemTable:
     command: str = ""
     figures: tuple[str, ...] = ()
     """Names of the figures that belong to it, see ``cifarlab.report.lab``."""
+    numerics: int = NUMERICS_VERSION
+    """Of the arithmetic; a table of another version is to be made again."""
     schema: int = 1

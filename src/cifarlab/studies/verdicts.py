@@ -21,6 +21,10 @@ RELATIVE_MARGIN = 0.1
 EQUIVALENCE = 0.005
 """Accuracies that differ by less are called equal: half a point, about what ten thousand images can tell."""
 
+ROUNDING = 1e-12
+"""Differences of equal accuracies carry rounding errors of floats, which are no spread."""
+NO_SPREAD = "all seeds give exactly the same, which says nothing about their spread"
+
 Judgment = tuple[Verdict, str]
 
 
@@ -44,6 +48,8 @@ def judge_number(
     early = _before_any_number(published is not None, ours, comparable, unidentified)
     if early is not None or published is None or ours is None or ours.prediction is None:
         return early or ("underpowered", "our runs have no spread")
+    if ours.deviation is None or ours.deviation < ROUNDING:
+        return "underpowered", NO_SPREAD
     low, high = ours.prediction
     quantity, seeds = published.quantity, len(ours.values)
     between = f"{_shown(quantity, low)} to {_shown(quantity, high)}"
@@ -86,6 +92,8 @@ def judge_direction(ours: Estimate | None, *, comparable: str = "", unidentified
     early = _before_any_number(True, ours, comparable, unidentified)
     if early is not None or ours is None or ours.interval is None:
         return early or ("underpowered", "our runs have no spread")
+    if ours.deviation is None or ours.deviation < ROUNDING:
+        return "underpowered", NO_SPREAD
     low, high = ours.interval
     found = (
         f"the difference is {_signed(ours.mean)} (95 % interval {_signed(low)} to {_signed(high)},"
@@ -134,7 +142,7 @@ def judge_readings(
 def judge_exact_share(published: Published, ours: float) -> Judgment:
     """The verdict on a share that no run changes, such as parameters saved: met within its last digit."""
     said = f"ours is {100 * ours:.1f} %, the report says {published.text}"
-    if abs(ours - published.value) <= 2 * published.tolerance:
+    if abs(ours - published.value) <= published.tolerance + ROUNDING:
         return "reproduced", said
     return ("higher" if ours > published.value else "lower"), said
 
@@ -156,9 +164,42 @@ def judge_equivalence(ours: Estimate | None, comparable: str) -> Judgment:
     return "underpowered", f"{found}: too wide to call it none; take more seeds"
 
 
+def judge_at_least(ours: Estimate | None, comparable: str) -> Judgment:
+    """The verdict on "nothing is better than A": A minus the other is not below ``-EQUIVALENCE``."""
+    if comparable:
+        return "not comparable", comparable
+    if ours is None or ours.interval is None or len(ours.values) < FEWEST_SEEDS:
+        return "underpowered", f"fewer than {FEWEST_SEEDS} seeds"
+    low, high = ours.interval
+    found = f"the difference lies between {_signed(low)} and {_signed(high)}"
+    if low >= -EQUIVALENCE:
+        return "reproduced", f"{found}: at most half a point is lost"
+    if high < 0:
+        return "lower", f"{found}: the other is better"
+    return "underpowered", f"{found}: the other may be better; take more seeds"
+
+
+def judge_below(published: Published, ours: Estimate | None, comparable: str) -> Judgment:
+    """The verdict on "less than so much": the interval of ours lies below the published number."""
+    if comparable:
+        return "not comparable", comparable
+    if ours is None or ours.interval is None or len(ours.values) < FEWEST_SEEDS:
+        return "underpowered", f"fewer than {FEWEST_SEEDS} seeds"
+    low, high = ours.interval
+    found = f"the difference lies between {_signed(low)} and {_signed(high)}"
+    if high < published.value:
+        return "reproduced", found
+    return ("higher", found) if low > published.value else ("underpowered", f"{found}; take more seeds")
+
+
 def default_margin(published: Published) -> float:
-    """Two points for accuracies and differences of them, a tenth of the value for everything else."""
-    if published.quantity.endswith("_accuracy") or published.quantity in ("difference", "ratio"):
+    """Two points for accuracies, a tenth of the value for everything else.
+
+    For a difference half of it where that is less: an interval that also holds none says nothing.
+    """
+    if published.quantity == "difference":
+        return min(ACCURACY_MARGIN, abs(published.value) / 2)
+    if published.quantity.endswith("_accuracy") or published.quantity == "ratio":
         return ACCURACY_MARGIN
     return RELATIVE_MARGIN * abs(published.value)
 

@@ -13,9 +13,23 @@ from PIL import Image
 from cifarlab.errors import UserError
 from cifarlab.models import PlainCnn
 from cifarlab.recipes import recipe_named
+from cifarlab.report.drawing import LIGHT
 from cifarlab.report.lab import FIGURES, draw_figures
+from cifarlab.report.lab.drawn import Drawing
+from cifarlab.report.lab.material import Material
+from cifarlab.report.lab.reference import reference_of
 from cifarlab.studies.table import ItemTable
-from table_samples import learning_row, row, run_name, table, write_run, write_runs, write_weights
+from table_samples import (
+    CLASSES,
+    class_scores,
+    learning_row,
+    row,
+    run_name,
+    table,
+    write_run,
+    write_runs,
+    write_weights,
+)
 
 CURVES = tuple(name for name in FIGURES if name.endswith("-curves"))
 
@@ -109,3 +123,23 @@ def test_the_published_matrix_stands_beside_ours(tmp_path: Path) -> None:
     assert (ours.name, theirs.name) == ("confusion", "confusion-published")
     assert "94.59%" in theirs.caption  # the diagonal, not the 94.43 % that the report states
     assert "report 002, figure 15" in theirs.caption
+
+
+@pytest.mark.parametrize("classes_agree", [True, False])
+def test_theirs_is_drawn_for_classes_that_ours_have(tmp_path: Path, classes_agree: bool) -> None:
+    made = table(
+        row("final", seeds=1, recipe="cnn-final"),
+        report="cnn-to-shake-shake",
+        item="phases",
+        figures=("per-class",),
+    )
+    names = CLASSES if classes_agree else tuple("0123456789")
+    write_run(tmp_path / run_name("final", 0), [], result=class_scores(0, names), class_names=names)
+    drawing = FIGURES["per-class"](Material(made, tmp_path, reference_of(made)))[0]
+    assert isinstance(drawing, Drawing)
+    figure = drawing.draw(LIGHT)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == list(names)
+    sources = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sources == ["ours", "report"][: 1 + classes_agree]
+    assert ("not drawn" in drawing.caption) != classes_agree

@@ -11,9 +11,11 @@ import pytest
 from cifarlab.errors import UserError
 from cifarlab.report.lab import draw_figures, write_pages
 from cifarlab.report.lab.views import VERDICTS
-from cifarlab.studies.table import ItemTable, Published
+from cifarlab.runtime import NUMERICS_VERSION
+from cifarlab.studies import published as reports
+from cifarlab.studies.table import Entry, ItemTable, Published
 from cifarlab.studies.table_files import write_table
-from table_samples import accuracy, full_table, row, table
+from table_samples import accuracy, estimate, full_table, row, table
 
 HOSTILE = "<script>alert(1)</script>\u202e\"'&"
 Lab = Callable[..., Path]
@@ -89,6 +91,74 @@ def test_the_number_of_an_erratum_leads_to_it(lab: Lab) -> None:
     page = write_pages(lab(small_resnets__mixup=resnets()))[0].read_text()
     assert 'href="#mixup-note-1"' in page
     assert re.search(r'id="mixup-note-1">the matrix beside it gives 94.59 %', page)
+
+
+@pytest.mark.parametrize("report", reports.REPORTS)
+def test_every_erratum_of_a_report_is_on_its_page(lab: Lab, report: str) -> None:
+    page = write_pages(lab(**{f"{report.replace('-', '_')}__any": table(row("a"), report=report)}))[0]
+    assert '<a href="#errata">What is wrong or open in this report</a>' in page.read_text()
+    section = page.read_text().partition('id="errata"')[2]
+    said = unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", section)))
+    errata = reports.errata(report)
+    assert len(errata) >= 4
+    for each in errata:
+        found = f"yes, by the rule {each.checkable}" if each.checkable else f"no: {each.why_not}"
+        assert f"{each.says}{each.reading}{found}" in said
+
+
+def test_a_study_of_one_s_own_is_called_so_and_has_no_errata(lab: Lab) -> None:
+    own = table(row("a"), report="studies", item="rates", title="rates", scale="own")
+    report, whole = write_pages(lab(studies__rates=own))
+    assert "Study rates" in text_of(report)
+    assert "Study rates" in text_of(whole)
+    assert "wrong or open" not in text_of(report)
+
+
+def test_a_variant_is_named_once_and_its_judged_numbers_come_first(lab: Lab) -> None:
+    loss = Entry("val_loss", "A", estimate(0.4), Published("val_loss", 0.45, "0.45", "fig. 3"), "lower", "b")
+    test = accuracy(0.9, protocol="A", published=Published("test_accuracy", 0.9, "90 %", "t. 1"))
+    made = table(row("first", entries=(accuracy(0.91), test, loss)), row("second"), report="small-resnets")
+    text = write_pages(lab(small_resnets__all=made))[0].read_text()
+    beside = text.partition("<caption>Theirs beside ours</caption>")[2].partition("</table>")[0]
+    assert re.findall(r'rowspan="(\d+)"><bdi>(\w+)', beside) == [("3", "first"), ("1", "second")]
+    quantities = re.findall(r'class="quantity">([^<]+)<', beside)
+    assert quantities == [
+        "validation loss, protocol A",
+        "test accuracy, protocol A",
+        *["test accuracy, protocol C"] * 2,
+    ]
+
+
+def test_the_difference_between_protocols_needs_no_unfolding(lab: Lab) -> None:
+    entries = (
+        accuracy(0.9),
+        Entry("test_accuracy", "B", estimate(0.93)),
+        Entry("difference", "B", estimate(0.03)),
+        Entry("test_accuracy", "last", estimate(0.88)),
+    )
+    made = table(row("a", entries=entries), report="small-resnets")
+    page = write_pages(lab(small_resnets__all=made))[0]
+    assert "<details" not in page.read_text()
+    said = text_of(page)
+    assert "Variant n C B Last epoch Optimism (B − C) 95% interval of C" in said
+    assert "a 3 90.00 ± 0.40% 93.00% 88.00% +3.00 points" in said
+
+
+def test_what_the_report_does_not_state_is_marked(lab: Lab) -> None:
+    for provenance, words in (("computed", "computed by us"), ("public code", "public code")):
+        five = Published("parameters", 5.0, "5", "counted", provenance)  # type: ignore[arg-type]
+        made = table(row("a", entries=(Entry("parameters", "", estimate(5.0), five),)))
+        claims = tuple(replace(claim, published=five) for claim in full_table().claims)
+        page = write_pages(lab(small_resnets__all=replace(made, claims=claims)))[0].read_text()
+        assert page.count(f'<span class="origin">{words}</span>') == 2
+    assert '<span class="origin">' not in write_pages(lab(small_resnets__all=resnets()))[0].read_text()
+
+
+def test_numbers_of_an_earlier_arithmetic_carry_their_warning(lab: Lab) -> None:
+    caution = "This was made by an earlier version of the arithmetic; make it again."
+    assert caution not in text_of(write_pages(lab(small_resnets__mixup=resnets()))[0])
+    old = resnets(numerics=NUMERICS_VERSION - 1)
+    assert caution in text_of(write_pages(lab(small_resnets__mixup=old))[0])
 
 
 def test_a_smoke_run_is_never_taken_for_a_result(lab: Lab) -> None:

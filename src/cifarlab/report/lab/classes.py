@@ -53,7 +53,7 @@ def confusion_drawing(material: Material) -> tuple[Drawing, ...]:
 
 
 def per_class_drawing(material: Material) -> tuple[Drawing, ...]:
-    """Accuracy per class: ours under protocols C and A, and theirs.
+    """Accuracy per class: ours under protocols C and A, and theirs for the classes that ours have, too.
 
     Raises:
         UserError: no row has a finished run.
@@ -61,12 +61,14 @@ def per_class_drawing(material: Material) -> tuple[Drawing, ...]:
     published = dict(material.reference.per_class)
     panels: dict[str, dict[str, Scores]] = {}
     for row in sorted(material.table.rows, key=lambda row: -accuracy_of(row)):
-        found = {
+        ours = {
             "ours": _scores(material.runs, row.runs),
             "ours, judged as published": _scores(material.runs, row.published_runs),
-            "report": {name: 100 * value for name, value in published.get(row.label, ())},
         }
-        if found["ours"] or found["ours, judged as published"]:
+        names = {name for scores in ours.values() for name in scores}
+        theirs = {name: 100 * value for name, value in published.get(row.label, ()) if name in names}
+        found = {**ours, "report": theirs}
+        if names:
             panels[row.label] = {name: scores for name, scores in found.items() if scores}
     if not panels:
         raise UserError("no run of this item has finished")
@@ -76,6 +78,9 @@ def per_class_drawing(material: Material) -> tuple[Drawing, ...]:
     caption = "Test accuracy per class, mean over the seeds."
     if left_out:
         caption += f" The {MOST_PANELS} best variants are shown; {left_out} more are left out."
+    names = {name for found in panels.values() for scores in found.values() for name in scores}
+    if any(name not in names for label in panels for name, _ in published.get(label, ())):
+        caption += " The report's numbers for other classes than these are not drawn."
     text = f"Accuracy per class of {', '.join(panels)}."
     return (Drawing("per-class", caption, text, partial(per_class_figure, panels)),)
 

@@ -27,8 +27,11 @@ from cifarlab.report.lab.views import (
 )
 from cifarlab.report.page import environment
 from cifarlab.studies.printing import data_text
+from cifarlab.studies.published import errata
+from cifarlab.studies.remarks import cautions
 from cifarlab.studies.table import ItemTable, Verdict
-from cifarlab.studies.table_files import JSON, cautions
+from cifarlab.studies.table_check.numbers import Erratum
+from cifarlab.studies.table_files import JSON
 
 PAGE = "report.html"
 
@@ -48,6 +51,11 @@ class ReportView:
     def title(self) -> str:
         """Such as ``Report 002: small-resnets``."""
         return f"Report {self.report.number}: {self.report.name}" if self.report else self.folder
+
+    @property
+    def errata(self) -> tuple[Erratum, ...]:
+        """All that is wrong or open in the report, whether an item that was made uses it or not."""
+        return errata(self.report.name) if self.report else ()
 
     def tables(self, *scales: str) -> list[ItemTable]:
         """Those of the given scales."""

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,17 @@ from cifarlab.report import words
 from cifarlab.report.drawing import Picture
 from cifarlab.report.lab.drawn import FigureFile, read_index
 from cifarlab.studies import printing
-from cifarlab.studies.table import Claim, Comparison, Entry, ItemTable, Published, Row, Verdict
-from cifarlab.studies.table_files import all_errata, read_table
+from cifarlab.studies.lines import (
+    Line,
+    OwnAccuracies,
+    chosen_lines,
+    other_lines,
+    own_accuracies,
+    stated_lines,
+)
+from cifarlab.studies.remarks import note_numbers, numbered_errata, title
+from cifarlab.studies.table import Claim, Comparison, ItemTable, Row, Verdict
+from cifarlab.studies.table_files import read_table
 
 
 @dataclass(frozen=True)
@@ -45,21 +54,23 @@ SCALES = ("full", "short", "smoke", "own")
 
 
 @dataclass(frozen=True)
-class Line:
-    """One quantity of one row, in words."""
+class Group:
+    """The lines of one variant."""
 
     label: str
-    quantity: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """A claim with what the report gives and what we found, in words."""
+
+    claim: Claim
     theirs: str
-    where: str
-    note: int | None
-    """The number of the erratum below the table."""
+    origin: str
+    """As of ``Line``."""
+    notes: tuple[int, ...]
     ours: str
-    runs: int
-    interval: str
-    prediction: str
-    verdict: Verdict | None
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -77,15 +88,15 @@ class ItemView:
     folder: str
     anchor: str
     table: ItemTable
-    lines: tuple[Line, ...]
-    """Theirs beside ours, and ours under protocol C."""
+    title: str
+    groups: tuple[Group, ...]
+    """Theirs beside ours, and ours under protocol C; variants without any line are left out."""
+    own: OwnAccuracies
     other_lines: tuple[Line, ...]
-    notes: tuple[str, ...]
-    """Errata of single numbers; ``Line.note`` counts them from 1."""
+    """Of ours, beyond both."""
     errata: tuple[str, ...]
-    """Of the item, beyond those in ``notes``."""
-    claims: tuple[tuple[Claim, str, str], ...]
-    """Each with what the report gives and what we found."""
+    """``Line.notes`` count them from 1."""
+    claims: tuple[ClaimView, ...]
     comparisons: tuple[tuple[Comparison, str, str], ...]
     """Each with its difference and interval in words."""
     figures: tuple[Figure, ...]
@@ -110,23 +121,21 @@ def read_item(folder: Path) -> ItemView:
         UserError: its table or the index of its figures is damaged.
     """
     table = read_table(folder)
-    concerned = [each.published for row in table.rows for each in row.entries if each.published]
-    concerned += [claim.published for claim in table.claims if claim.published]
-    notes = tuple(dict.fromkeys(each.erratum for each in concerned if each.erratum))
-    lines: list[Line] = []
-    others: list[Line] = []
-    for row in table.rows:
-        for entry in row.entries:
-            (lines if _is_main(entry) else others).append(_line(row, entry, notes))
+    errata = numbered_errata(table)
+    groups = (
+        Group(row.label, (*stated_lines(row, table, errata), *chosen_lines(row, table, errata)))
+        for row in table.rows
+    )
     return ItemView(
         folder=folder.name,
         anchor=re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or "item",
         table=table,
-        lines=tuple(lines),
-        other_lines=tuple(others),
-        notes=notes,
-        errata=tuple(text for text in all_errata(table) if text in table.errata),
-        claims=tuple((claim, *_claim_words(claim)) for claim in table.claims),
+        title=title(table),
+        groups=tuple(group for group in groups if group.lines),
+        own=own_accuracies(table),
+        other_lines=tuple(each for row in table.rows for each in other_lines(row, table, errata)),
+        errata=errata,
+        claims=tuple(_claim_view(claim, table, errata) for claim in table.claims),
         comparisons=tuple((each, *_comparison_words(each)) for each in table.comparisons),
         figures=tuple(_figure(folder / "figures", file) for file in read_index(folder / "figures")),
         failures=tuple(f"{row.label}: {text}" for row in table.rows for text in row.failures),
@@ -143,40 +152,19 @@ def count_verdicts(tables: Iterable[ItemTable]) -> dict[Verdict, int]:
     return {verdict: given.count(verdict) for verdict in VERDICTS if verdict in given}
 
 
-def _is_main(entry: Entry) -> bool:
-    return entry.published is not None or (entry.quantity, entry.protocol) == ("test_accuracy", "C")
-
-
-def _line(row: Row, entry: Entry, notes: tuple[str, ...]) -> Line:
-    ours, published, quantity = entry.ours, entry.published, entry.quantity
-    return Line(
-        label=row.label,
-        quantity=printing.entry_name(quantity, entry.protocol),
-        theirs=published.text if published else printing.MISSING,
-        where=_where(published),
-        note=notes.index(published.erratum) + 1 if published and published.erratum else None,
-        ours=printing.estimate_text(quantity, ours),
-        runs=len(ours.values) if ours else 0,
-        interval=printing.interval_text(quantity, ours.interval if ours else None),
-        prediction=printing.interval_text(quantity, ours.prediction if ours else None),
-        verdict=entry.verdict,
-        reason=entry.reason,
-    )
-
-
-def _where(published: Published | None) -> str:
-    if published is None:
-        return ""
-    origin = "" if published.provenance == "published" else f" ({published.provenance})"
-    return f"{published.where}{origin}"
-
-
-def _claim_words(claim: Claim) -> tuple[str, str]:
-    quantity = claim.published.quantity if claim.published else "difference"
+def _claim_view(claim: Claim, table: ItemTable, errata: Sequence[str]) -> ClaimView:
+    stated = claim.published
+    quantity = stated.quantity if stated else "difference"
     ours = printing.estimate_text(quantity, claim.ours)
     if claim.ours and claim.ours.interval:
         ours += f" (95% interval {printing.interval_text(quantity, claim.ours.interval)})"
-    return (claim.published.text if claim.published else "a direction, no number"), ours
+    return ClaimView(
+        claim=claim,
+        theirs=stated.text if stated else "a direction, no number",
+        origin=printing.origin_text(stated),
+        notes=note_numbers(stated, table, errata),
+        ours=ours,
+    )
 
 
 def _comparison_words(comparison: Comparison) -> tuple[str, str]:

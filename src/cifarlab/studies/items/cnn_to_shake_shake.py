@@ -97,9 +97,9 @@ ITEMS = (
         title="Layer print-outs",
         claim="307,498 and 308,394 parameters; Shake-Shake 26 2×64d of the named implementation",
         variants=(
-            Variant("basic", "cnn-basic", ("parameters",)),
-            Variant("regularized", "cnn-regularized", ("parameters",)),
-            Variant("Shake-Shake 26 2×64d", "shake-shake", ("parameters",)),
+            Variant("basic", "cnn-basic", ("trainable_parameters",)),
+            Variant("regularized", "cnn-regularized", ("trainable_parameters",)),
+            Variant("Shake-Shake 26 2×64d", "shake-shake", ("trainable_parameters",)),
         ),
         compare="none",
         trained=False,

@@ -46,10 +46,11 @@ class Contrast:
     where: str
     """Such as ``section 2.1.2``."""
     first: Term
-    second: Term
-    kind: Literal["difference", "saving", "no difference"] = "difference"
-    """``first`` minus ``second``, above 0 where there is no number; 1 - first / second; or within
-    ``verdicts.EQUIVALENCE`` of 0."""
+    second: Term | None = None
+    kind: Literal["difference", "saving", "no difference", "at least", "less than"] = "difference"
+    """``first`` minus ``second``, above 0 where there is no number; 1 - first / second; a difference within
+    ``verdicts.EQUIVALENCE`` of 0; one not below it; or one below the published number. Without ``second``
+    it is ``first`` itself."""
     numbers: tuple[str, ...] = ()
     """Keys of the published value; several are several readings of it."""
 

@@ -39,10 +39,10 @@ ITEMS = (
         title="ResNet hyper-parameters (table 1)",
         claim="4,903,242, 4,909,642, 4,935,242 and 4,994,378 parameters",
         variants=(
-            Variant("ResNet10", "resnet10-nesterov", ("parameters",)),
-            Variant("ResNet16", "resnet16-nesterov", ("parameters",)),
-            Variant("ResNet24", "resnet24", ("parameters",)),
-            Variant("ResNet48", "resnet48-nesterov", ("parameters",)),
+            Variant("ResNet10", "resnet10-nesterov", ("trainable_parameters",)),
+            Variant("ResNet16", "resnet16-nesterov", ("trainable_parameters",)),
+            Variant("ResNet24", "resnet24", ("trainable_parameters",)),
+            Variant("ResNet48", "resnet48-nesterov", ("trainable_parameters",)),
         ),
         compare="none",
         trained=False,
@@ -71,10 +71,20 @@ ITEMS = (
                 "mixup improves the accuracy", "section 2.2", Term((_MIXUP.label,)), Term((_BASE.label,))
             ),
             Contrast(
-                "cat and dog have the highest error rates (bird, the next worst there, is easier)",
-                "section 2.3",
-                Term((_MIXUP.label,), class_names=("bird",)),
-                Term((_MIXUP.label,), class_names=("cat", "dog")),
+                "mixup improves it from 93.71 to 94.43 %",
+                "section 2.2",
+                Term((_MIXUP.label,)),
+                Term((_BASE.label,)),
+                numbers=("mixup.gain",),
+            ),
+            *(
+                Contrast(
+                    f"cat and dog have the highest error rates ({name} worse than bird, the next there)",
+                    "section 2.3",
+                    Term((_MIXUP.label,), class_names=("bird",)),
+                    Term((_MIXUP.label,), class_names=(name,)),
+                )
+                for name in ("cat", "dog")
             ),
         ),
         assumptions=(*_RECIPE, "α = 1"),

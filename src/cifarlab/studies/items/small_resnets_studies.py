@@ -51,8 +51,10 @@ def _penalties() -> tuple[Variant, ...]:
 
 
 def _beats_others(text: str, where: str, best: str, others: tuple[str, ...]) -> tuple[Contrast, ...]:
-    """One contrast per rival: ``best`` above it."""
-    return tuple(Contrast(f"{text} ({other})", where, Term((best,)), Term((other,))) for other in others)
+    """One contrast per rival: it is not better than ``best``."""
+    return tuple(
+        Contrast(f"{text} ({other})", where, Term((best,)), Term((other,)), "at least") for other in others
+    )
 
 
 ITEMS = (
@@ -81,6 +83,16 @@ ITEMS = (
                 Term(_labels(_SGD), "val_accuracy"),
                 Term(_labels(_ALL_0_1), "val_accuracy"),
                 numbers=("optimizers.sgd-over-ada",),
+            ),
+            *(
+                Contrast(
+                    f"both optimizers of a family end alike ({family})",
+                    "section 2.1.2",
+                    Term(_labels((first,)), "val_accuracy"),
+                    Term(_labels((second,)), "val_accuracy"),
+                    "no difference",
+                )
+                for family, (first, second) in (("SGD", _SGD), ("Ada", _ADA))
             ),
             Contrast(
                 "the deeper the more accurate (ResNet48 above ResNet10)",
