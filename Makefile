@@ -23,7 +23,7 @@ test: .venv/installed ## run the tests (minutes)
 	@$(BIN)/python -m pytest $(WORKERS)
 
 soak: .venv/installed ## run the long tests too
-	@$(BIN)/python -m pytest -m "soak or not soak" --timeout 3600
+	@$(BIN)/python -m pytest -m "soak or not soak" --timeout 3600 $(WORKERS)
 
 lint: .venv/installed ## style and format (ruff)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

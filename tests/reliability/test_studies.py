@@ -153,6 +153,7 @@ def test_a_study_that_is_asked_to_end_saves_and_goes_on(
     os.kill(process.pid, number)
     assert end_of(process) == 130
     assert time.monotonic() - began < 10
-    assert list(runs.glob("*/resume/state-*"))
+    # What was being made is saved; on a busy machine it may be done already, and the next not begun.
+    assert [*runs.glob("*/resume/state-*"), *runs.glob("*/result.json")]
     assert end_of(started(runs, jobs)) == 0
     assert results_of(runs) == expected

@@ -15,7 +15,10 @@ LONG = "x" * 300
 WRONG: dict[str, tuple[str, str]] = {
     "no command": ("", "a command is missing; cifarlab --help"),
     "command": ("tran demo", "no command is called 'tran'; did you mean train?"),
-    "far command": ("xyzzy", "there are: data, evaluate, list, predict, train"),
+    "far command": (
+        "xyzzy",
+        "there are: check-table, compare, data, evaluate, list, predict, reproduce, study, train",
+    ),
     "no recipe": ("train", "train needs a recipe; cifarlab list recipes shows them"),
     "no recipe but flags": ("train --seed 3", "train needs a recipe"),
     "recipe": ("train dmo", "no recipe is called 'dmo'; did you mean demo?"),

@@ -131,5 +131,6 @@ def test_smoke_is_256_images_and_two_epochs() -> None:
         recipe = shortened(made(name), smoke_extent(CIFAR10), CIFAR10)
         assert recipe.epochs == 2
         steps = math.ceil(256 / recipe.batch_size)
+        assert recipe.average is None or recipe.average.every < 2 * steps
         factors = [recipe.schedule.factor(Moment(step, steps, 2, (1.0,))) for step in range(2 * steps)]
         assert all(math.isfinite(factor) for factor in factors)

@@ -34,25 +34,26 @@ def part_of(source: Source, train: int, test: int) -> Source:
     Raises:
         UserError: there are not so many, or fewer are asked for than there are classes.
     """
-    names = source.image_names()
-    splits, kept_names = [], []
-    for half, split, size, of in (
-        ("training", source.read_train(), train, names[0]),
-        ("test", source.read_test(), test, names[1]),
-    ):
+    splits, chosen = [], []
+    for half, split, size in (("training", source.read_train(), train), ("test", source.read_test(), test)):
         classes = len(split.class_names)
         if not classes <= size <= len(split):
             raise UserError(
                 f"{source.description.name} has {len(split):,} {half} images in {classes} classes; "
                 f"a part takes {classes} to {len(split):,} of them, found {size:,}"
             )
-        chosen = _share(split, size)
-        splits.append(split.select(chosen))
-        kept_names.append([of[place] for place in chosen.tolist()])
+        chosen.append(_share(split, size))
+        splits.append(split.select(chosen[-1]))
     description = source.description
     name = f"{description.name}[{train},{test}]"
     part = source_of(name, splits[0], splits[1], description.test_set, description.preparation)
-    return replace(part, read_names=lambda: (kept_names[0], kept_names[1]))
+
+    def names() -> tuple[list[str], list[str]]:
+        of_train, of_test = source.image_names()  # an archive's listing takes seconds: only when asked for
+        first, second = chosen
+        return [of_train[place] for place in first.tolist()], [of_test[place] for place in second.tolist()]
+
+    return replace(part, read_names=names)
 
 
 def _share(split: Split, size: int) -> Tensor:

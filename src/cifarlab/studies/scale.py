@@ -70,6 +70,10 @@ def shortened(recipe: Recipe, extent: Extent, data: DataSize) -> Recipe:
     changed = replace(recipe, epochs=epochs, schedule=squeezed(recipe.schedule, recipe.epochs, epochs))
     if recipe.patience is not None:
         changed = replace(changed, patience=max(1, round(recipe.patience * epochs / recipe.epochs)))
+    if recipe.average is not None:
+        steps = epochs * (extent.train_images // recipe.batch_size)
+        every = max(1, min(recipe.average.every, steps // 4))  # a run of a few steps has an average, too
+        changed = replace(changed, average=replace(recipe.average, every=every))
     if share == 1:
         return changed
     if recipe.train_images is not None:
