@@ -88,6 +88,14 @@ def test_what_becomes_shorter() -> None:
     assert {each.split(".")[0] for each in changed} == {"epochs", "patience", "judging", "published"}
 
 
+def test_counts_become_shares_of_a_small_data_set() -> None:
+    small = DataSize(10, 1_000, 200)
+    whole = Extent(1_000, 200, 20)
+    assert shortened(made("cnn-regularized"), whole, small).judging.holdout == Fraction(0.2)
+    assert shortened(made("tiny-attention-25000"), whole, small).train_images == 500
+    assert shortened(made("cnn-regularized"), whole, small).epochs == 20
+
+
 def test_no_holdout_stays_none() -> None:
     short = shortened(made("tiny-attention"), Extent(5_000, 1_000, 4), CIFAR10)
     assert short.published is not None

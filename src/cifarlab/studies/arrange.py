@@ -136,9 +136,8 @@ def extent_of(item: Item, scale: Scale, data: DataSize) -> Extent | None:
 
 
 def _at_scale(recipe: Recipe, extent: Extent | None, data: DataSize) -> Recipe:
-    if extent is None:
-        return recipe
-    return shortened(recipe, extent, data)
+    whole = Extent(data.train_images, data.test_images, recipe.epochs)
+    return shortened(recipe, extent or whole, data)
 
 
 def _planned(

@@ -22,6 +22,8 @@ SMOKE_IMAGES, SMOKE_EPOCHS = 256, 2
 SHORT_SECONDS = 1200.0
 """On the reference machine, of all runs of an item with one seed, judging included."""
 FEW_EPOCHS, MANY_EPOCHS = 4, 12
+COUNTED_ON = 50_000
+"""Training images that the reports' counts, of hold-outs and subsets, are shares of."""
 JUDGED_SHARE = 0.3
 """Images that are judged after an epoch, for every training image of the whole set."""
 
@@ -66,7 +68,7 @@ def shortened(recipe: Recipe, extent: Extent, data: DataSize) -> Recipe:
     of the training images, and one image of each class at least.
     """
     epochs = min(recipe.epochs, extent.epochs)
-    share = extent.train_images / data.train_images
+    share = extent.train_images / max(data.train_images, COUNTED_ON)
     changed = replace(recipe, epochs=epochs, schedule=squeezed(recipe.schedule, recipe.epochs, epochs))
     if recipe.patience is not None:
         changed = replace(changed, patience=max(1, round(recipe.patience * epochs / recipe.epochs)))
@@ -112,9 +114,7 @@ def short_extent(recipes: Sequence[Recipe], data: DataSize) -> Extent:
     More images rather than more epochs, until all images are used for a few epochs; then more epochs.
     """
     everything = data.train_images
-    seconds = sum(
-        _epoch_seconds(recipe, data, _share_trained(recipe, everything), JUDGED_SHARE) for recipe in recipes
-    )
+    seconds = sum(_epoch_seconds(recipe, data, _share_trained(recipe), JUDGED_SHARE) for recipe in recipes)
     passes = SHORT_SECONDS / seconds
     most = max(recipe.epochs for recipe in recipes)
     epochs = min(most, MANY_EPOCHS, max(FEW_EPOCHS, math.floor(passes / everything)))
@@ -138,9 +138,9 @@ def _epoch_seconds(recipe: Recipe, data: DataSize, trained: float, judged: float
     return trained * cost.training_seconds + judged * cost.evaluation_seconds
 
 
-def _share_trained(recipe: Recipe, all_images: int) -> float:
+def _share_trained(recipe: Recipe) -> float:
     """Of the training images, by the recipe's own subset."""
-    return 1.0 if recipe.train_images is None else recipe.train_images / all_images
+    return 1.0 if recipe.train_images is None else recipe.train_images / COUNTED_ON
 
 
 def _with_share(judging: Judging) -> Judging:
