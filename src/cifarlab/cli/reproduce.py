@@ -95,7 +95,8 @@ def main(arguments: list[str]) -> None:
     for report in dict.fromkeys(item.report for item in items):
         print(f"report: {printable(options.out / report / 'report.html')}")
     if failures:
-        raise Unavailable(f"{failures} runs gave no result; the tables say why")
+        runs = "1 run" if failures == 1 else f"{failures} runs"
+        raise Unavailable(f"{runs} gave no result; the tables say why")
 
 
 def _chosen(options: Options) -> "list[Item]":
