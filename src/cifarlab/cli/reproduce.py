@@ -34,8 +34,8 @@ class Options:
     item: tyro.conf.Positional[str | None] = None
     """One of its items (default: all that are offered)."""
     scale: Literal["smoke", "short", "full"] = "full"
-    """smoke: 256 images, 2 epochs, proves the path. short: cut to 20 minutes or so on two CPU cores. full:
-    the report's own schedule. Only full, on the report's data, is judged."""
+    """smoke: 256 images, 2 epochs, proves the path. short: cut to a predicted 20 minutes of two CPU cores.
+    full: the report's own schedule. Only full, on the report's data, is judged."""
     seeds: int | None = None
     """So many runs of each row (default: 3 at full, else 1). A verdict needs 3."""
     data: str | None = None
@@ -131,7 +131,7 @@ def _announce(prepared: "list[Prepared]", factor: float, options: Options) -> No
     if total > LONG_SECONDS and options.scale == "full" and not options.plan:
         print(
             f"about {duration(total)} in all; Ctrl-C stops, the same command goes on. "
-            "--scale short takes 20 minutes or so for each item on two CPU cores"
+            "--scale short is cut to a predicted 20 minutes of two CPU cores for each item"
         )
 
 

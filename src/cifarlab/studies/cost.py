@@ -2,8 +2,8 @@
 
 A training step's time follows the arithmetic and the values that pass through memory. The three constants
 were fitted to nine networks of the reports on two cores of a CPU (``records/training-families-cpu*.json``):
-they give those times back within 16 %, LeNet-5's within 30 %. How much faster or slower a machine is than
-that one is measured on a small network in a second or two.
+they give those times back within 16 %. How much faster or slower a machine is than that one is measured on a
+small network in a second or two.
 """
 
 import time
