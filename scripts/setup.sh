@@ -25,8 +25,8 @@ done
 [ -n "$folders" ] && export UV_FIND_LINKS="$folders"
 
 if "$bin/python" -m pip install --quiet --disable-pip-version-check uv 2>/dev/null &&
-    "$bin/python" -m uv pip install --quiet --python "$bin/python" -c constraints.txt -e '.[cluster,tensorboard,test,dev]'; then
+    "$bin/python" -m uv pip install --quiet --python "$bin/python" -c constraints.txt -e '.[cluster,explain,export,serve,tensorboard,test,dev]'; then
     exit 0
 fi
 echo "installing with uv did not work; trying pip" >&2
-"$bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cluster,tensorboard,test,dev]'
+"$bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cluster,explain,export,serve,tensorboard,test,dev]'

@@ -1,8 +1,9 @@
 """Reproduce an item of a report: its runs, its table with verdicts, its figures, and the pages for them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cifarlab import run
 from cifarlab.data.split import DataDescription
@@ -12,6 +13,7 @@ from cifarlab.runtime import NUMERICS_VERSION
 from cifarlab.studies.arrange import Arrangement, arrange, data_of
 from cifarlab.studies.assemble import assemble
 from cifarlab.studies.items.item import Item
+from cifarlab.studies.ledger import Outcome
 from cifarlab.studies.orders import Sources
 from cifarlab.studies.plan import PlannedRun, identity
 from cifarlab.studies.printing import data_text
@@ -36,8 +38,18 @@ class Prepared:
     data: DataSize
     """Of the whole data set, before the scale takes its part."""
     official_data: bool
-    missing: tuple[PlannedRun, ...]
-    """Runs that are not finished yet, each once."""
+    there: Mapping[PlannedRun, Outcome]
+    """What there is of every run that the item needs."""
+
+    @property
+    def missing(self) -> tuple[PlannedRun, ...]:
+        """Runs that have not ended yet, each once."""
+        return tuple(each for each, outcome in self.there.items() if outcome.status == "missing")
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it needs runs and has none."""
+        return bool(self.there) and len(self.missing) == len(self.there)
 
     @property
     def reference_seconds(self) -> float:
@@ -68,13 +80,13 @@ def prepare(
     usual = data_of(item)
     if item.not_offered or not item.needs_data:
         data = REPORTED_SIZES[usual]
-        return Prepared(arrange(item, scale, (), usual, data), usual, data, True, ())
+        return Prepared(arrange(item, scale, (), usual, data), usual, data, True, {})
     name = usual if data_name is None else data_name
     data = size_of(sources.open(name).description)
     count = max(count, _seeds_so_far(lab / item.report / folder_of(item.name, scale, name, usual)))
     arrangement = arrange(item, scale, range(count), name, data)
-    missing = not_finished(arrangement.runs, sources.open(arrangement.data).description, runs)
-    return Prepared(arrangement, name, data, name == usual, missing)
+    there = found(arrangement.runs, sources.open(arrangement.data).description, runs)
+    return Prepared(arrangement, name, data, name == usual, there)
 
 
 def _seeds_so_far(folder: Path) -> int:
@@ -86,19 +98,39 @@ def _seeds_so_far(folder: Path) -> int:
     return len(table.seeds) if table.numerics == NUMERICS_VERSION else 0
 
 
-def not_finished(planned: Iterable[PlannedRun], data: DataDescription, runs: Path) -> tuple[PlannedRun, ...]:
-    """Those of ``planned`` that have no ended run in the folder ``runs``, each once."""
+def found(planned: Iterable[PlannedRun], data: DataDescription, runs: Path) -> dict[PlannedRun, Outcome]:
+    """What there is of each of the ``planned`` runs in the folder ``runs``; none is made."""
     store = RunStore(runs)
-    folders: dict[PlannedRun, Path | None] = {}
+    outcomes: dict[PlannedRun, Outcome] = {}
     for each in dict.fromkeys(planned):
-        first = None if each.after is None else folders.get(each.after)
-        if each.after is not None and first is None:
-            folders[each] = None
-            continue
-        weights = None if first is None else run.read_weights(first)[2]
-        folder = store.find(identity(each, data, weights).key)
-        folders[each] = None if folder is None or ending_of(folder) is None else folder
-    return tuple(each for each, folder in folders.items() if folder is None)
+        first = None if each.after is None else outcomes.get(each.after)
+        weights = None
+        if first is not None and first.status == "finished" and first.folder is not None:
+            weights = run.read_weights(first.folder)[2]
+        folder = None
+        if each.after is None or weights is not None:
+            folder = store.find(identity(each, data, weights).key)
+        ended = None if folder is None else ending_of(folder)
+        if ended is None:
+            outcomes[each] = Outcome(None, "missing", f"seed {each.seed} has not been run to its end")
+        else:
+            status: Literal["finished", "diverged"] = "finished" if ended[0] == "finished" else "diverged"
+            outcomes[each] = Outcome(folder, status, ended[1])
+    return outcomes
+
+
+def collect(
+    prepared: Prepared, runs: Path, lab: Path, *, device: str = "auto", command: str = ""
+) -> ItemTable:
+    """Leave table, figures and pages of what is there, and make no run; what is missing is named in its row.
+
+    Raises:
+        UserError: nothing is there, or something cannot be written.
+    """
+    if prepared.is_untouched:
+        item = prepared.arrangement.item
+        raise UserError(f"no run of {item.report} {item.name} is there yet; without --collect they are made")
+    return _published(prepared, prepared.there, runs, lab, device, command)
 
 
 def reproduce(
@@ -120,13 +152,25 @@ def reproduce(
         UserError: the data cannot be opened, or something cannot be written.
         Stopped: by the user; the same call goes on.
     """
-    arrangement = prepared.arrangement
-    planned = list(dict.fromkeys(arrangement.runs))
+    planned = list(dict.fromkeys(prepared.arrangement.runs))
     made = (
         make_runs(planned, runs, device=device, jobs=jobs, cluster=cluster, command=command, display=display)
         if planned
         else {}
     )
+    return _published(prepared, made, runs, lab, device, command)
+
+
+def _published(
+    prepared: Prepared,
+    made: Mapping[PlannedRun, Outcome],
+    runs: Path,
+    lab: Path,
+    device: str,
+    command: str,
+) -> ItemTable:
+    """The item's table, written with its figures, and the pages above it."""
+    arrangement = prepared.arrangement
     table = assemble(
         arrangement,
         made,

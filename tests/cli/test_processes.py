@@ -16,7 +16,7 @@ TRAIN = ["train", "demo", "--device", "cpu", *SMALL]
 
 def test_a_killed_process_ends_the_command_with_one_line_and_the_run_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    arguments = [*TRAIN, "--out", str(out), "--recipe.epochs", "15"]
+    arguments = [*TRAIN, "--out", str(out), "--recipe.epochs", "8"]
     command = subprocess.Popen(
         [sys.executable, "-m", "cifarlab", *arguments, "--processes", "2"],
         stdout=subprocess.PIPE,
@@ -45,7 +45,7 @@ def test_a_killed_process_ends_the_command_with_one_line_and_the_run_goes_on(tmp
         timeout=250,
     )
     assert stopped.returncode == 0, stopped.stderr
-    assert "resumed after" in stopped.stdout and "epoch 15/15" in stopped.stdout
+    assert "resumed after" in stopped.stdout and "epoch 8/8" in stopped.stdout
 
 
 def test_torchrun_trains_and_what_is_wrong_is_said_once(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_torchrun_trains_and_what_is_wrong_is_said_once(tmp_path: Path) -> None:
 
 def test_what_the_processes_say_themselves_is_said_once_with_its_exit_code(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "cifarlab", *TRAIN, "--processes", "3", "--data", str(tmp_path / "absent")],
+        [sys.executable, "-m", "cifarlab", *TRAIN, "--processes", "2", "--data", str(tmp_path / "absent")],
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,7 @@ from cifarlab import run
 from cifarlab.errors import Stopped, UserError
 from cifarlab.models import PlainCnn
 from cifarlab.optim import Adam
-from cifarlab.reproduce import not_finished
+from cifarlab.reproduce import found
 from cifarlab.studies import orders
 from cifarlab.studies.orders import Sources
 from cifarlab.studies.work import make_runs
@@ -214,7 +214,7 @@ def test_a_damaged_run_is_left_as_it_is_and_made_anew_beside_it(
     if not is_lost:
         (folder / file).write_bytes(content[: len(content) // 2])
     left, data = contents(folder), Sources().open(first.data).description
-    assert not_finished([second, first], data, tmp_path) == (second, first)
+    assert {each.status for each in found([second, first], data, tmp_path).values()} == {"missing"}
     shown = StudyRecorder()
     again = make_runs([second], tmp_path, display=shown)
     if file == run.RESULT and is_lost:  # nothing tells it from an unfinished run
@@ -228,7 +228,7 @@ def test_a_damaged_run_is_left_as_it_is_and_made_anew_beside_it(
     assert all(folder.name in line and file in line for line in told)
 
     times = made_times(tmp_path)
-    assert not not_finished([first, second], data, tmp_path)
+    assert found([first, second], data, tmp_path) == again
     assert make_runs([second], tmp_path) == again and made_times(tmp_path) == times
     (anew / run.WEIGHTS).unlink()
     assert make_runs([first], tmp_path)[first].folder == folder.with_name(f"{folder.name}-3")

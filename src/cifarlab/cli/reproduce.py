@@ -53,15 +53,19 @@ class Options:
     """auto, cpu, cuda, cuda:1 or mps."""
     plan: bool = False
     """Only show what would be made and how long it would take."""
+    collect: bool = False
+    """Make no run: table, figures and pages of those that are there. What is missing is named."""
 
 
 def main(arguments: list[str]) -> None:
     """Parse, predict, make, print."""
     options = parse(Options, "reproduce REPORT [ITEM]", with_whole_flags(arguments))
+    if options.plan and options.collect:
+        raise UserError("--plan shows what is missing, --collect what is there: give one of them")
     if options.jobs < 1:
         raise UserError(f"--jobs must be at least 1, found {options.jobs}")
     items = _chosen(options)
-    from cifarlab.reproduce import prepare, reproduce
+    from cifarlab.reproduce import collect, prepare, reproduce
     from cifarlab.studies.cost import slowness
     from cifarlab.studies.orders import Sources
     from cifarlab.studies.progress_display import study_display
@@ -71,12 +75,18 @@ def main(arguments: list[str]) -> None:
         prepare(item, options.scale, options.seeds, options.data, options.runs, options.out, sources)
         for item in items
     ]
+    command = shlex.join(["cifarlab", "reproduce", *arguments])
+    if options.collect:
+        there = [each for each in prepared if not each.is_untouched]
+        for each in there or prepared[:1]:  # where there is nothing at all, the first one says so
+            _show(collect(each, options.runs, options.out, device=options.device, command=command))
+        _name_pages([each.arrangement.item for each in there], options.out)
+        return
     needs_runs = any(each.missing for each in prepared)
     factor = slowness(options.device) if needs_runs and options.cluster is None else 1.0
     _announce(prepared, factor, options)
     if options.plan:
         return
-    command = shlex.join(["cifarlab", "reproduce", *arguments])
     failures = 0
     for each in prepared:
         with study_display() as display:
@@ -92,8 +102,7 @@ def main(arguments: list[str]) -> None:
             )
         _show(table)
         failures += sum(len(row.failures) for row in table.rows)
-    for report in dict.fromkeys(item.report for item in items):
-        print(f"report: {printable(options.out / report / 'report.html')}")
+    _name_pages(items, options.out)
     if failures:
         runs = "1 run" if failures == 1 else f"{failures} runs"
         raise Unavailable(f"{runs} gave no result; the tables say why")
@@ -111,6 +120,11 @@ def _chosen(options: Options) -> "list[Item]":
         if item.not_offered:
             print(f"{item.report} {item.name} is not offered: {item.not_offered}")
     return [item for item in items if not item.not_offered]
+
+
+def _name_pages(items: "list[Item]", out: Path) -> None:
+    for report in dict.fromkeys(item.report for item in items):
+        print(f"report: {printable(out / report / 'report.html')}")
 
 
 def _announce(prepared: "list[Prepared]", factor: float, options: Options) -> None:

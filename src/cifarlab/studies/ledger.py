@@ -19,9 +19,10 @@ class Outcome:
 
     folder: Path | None
     """None where there is no run."""
-    status: Literal["finished", "diverged", "failed"]
+    status: Literal["finished", "diverged", "failed", "missing"]
+    """``missing``: not made yet, or not to its end."""
     reason: str = ""
-    """Why it diverged or failed."""
+    """Why there is no result."""
 
 
 class Ledger:
