@@ -124,11 +124,25 @@ def without_a_tensor(path: Path) -> None:
 def test_damaged_weights_are_said_in_one_line(
     copied: Path, damage: Callable[[Path], object], message: str
 ) -> None:
+    set_field("weights_sha256", None)(copied / "result.json")  # as in a run of an older version
     damage(copied / "model.safetensors")
     with pytest.raises(UserError) as caught:
         run.load_network(copied)
     assert message in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("place", [-1, -1000])
+def test_a_flipped_bit_among_the_weights_is_noticed(copied: Path, place: int) -> None:
+    path = copied / "model.safetensors"
+    run.load_network(copied)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"model.safetensors is damaged: its SHA-256 is not the one in"):
+        run.load_network(copied)
+    (copied / "result.json").unlink()  # which says nothing then
+    run.load_network(copied)
 
 
 def test_a_missing_run_is_answered_with_the_nearest(trained: Path) -> None:

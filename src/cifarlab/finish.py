@@ -100,7 +100,8 @@ def _write(
         **record,
     }
     write_atomic(out / run.TEST_LOGITS, encode(_kept(logits, split), {}))
-    run.write_weights(out, progress.best_weights, run.trained_network(description))
+    sha256 = run.write_weights(out, progress.best_weights, run.trained_network(description))
+    result["weights_sha256"] = sha256
     write_json(out / run.RESULT, result)
     remove_states(out / run.STATES)
     return result

@@ -195,9 +195,11 @@ def append_metrics(folder: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
-def write_weights(folder: Path, weights: dict[str, Tensor], network: TrainedNetwork) -> None:
-    """Write ``model.safetensors``: weights, and what rebuilds them."""
-    write_atomic(folder / WEIGHTS, encode(weights, {"network": to_json(network)}))
+def write_weights(folder: Path, weights: dict[str, Tensor], network: TrainedNetwork) -> str:
+    """Write ``model.safetensors``: weights, and what rebuilds them. Returns the file's SHA-256."""
+    content = encode(weights, {"network": to_json(network)})
+    write_atomic(folder / WEIGHTS, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_weights(folder: Path) -> tuple[TrainedNetwork, dict[str, Tensor], str]:
@@ -212,8 +214,21 @@ def read_weights(folder: Path) -> tuple[TrainedNetwork, dict[str, Tensor], str]:
         raise UserError(f"{folder} has no weights yet; finish it with train … --resume")
     with one_line_errors(f"read {path}"):
         content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
     weights, values = decode(content, path)
-    return from_json(TrainedNetwork, values.get("network")), weights, hashlib.sha256(content).hexdigest()
+    if _recorded_sha256(folder) not in (None, sha256):
+        raise UserError(f"{path} is damaged: its SHA-256 is not the one in {RESULT}")
+    return from_json(TrainedNetwork, values.get("network")), weights, sha256
+
+
+def _recorded_sha256(folder: Path) -> str | None:
+    """That of the weights as ``result.json`` has it; None where it cannot be told."""
+    try:
+        ending = read_ending(folder)
+    except UserError:
+        return None
+    recorded = None if ending is None else ending.get("weights_sha256")
+    return recorded if isinstance(recorded, str) else None
 
 
 def load_network(folder: Path) -> tuple[TrainedNetwork, nn.Module]:

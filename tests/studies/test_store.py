@@ -180,6 +180,8 @@ def test_a_run_whose_logits_or_weights_are_lost_cut_or_others_has_not_ended(fini
     network, weights, _ = run.read_weights(finished)
     run.write_weights(finished, dict(list(weights.items())[1:]), network)
     assert ending_of(finished) is None and "its weights" in str(damage(finished))
+    run.write_weights(finished, {name: each + 1 for name, each in weights.items()}, network)
+    assert ending_of(finished) is None and "its weights" in str(damage(finished))
     run.write_weights(finished, weights, network)
     assert ending_of(finished) == ("finished", "")
     path = finished / run.TEST_LOGITS
