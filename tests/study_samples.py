@@ -3,11 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cifarlab import run
 from cifarlab.data.holdout import Fraction
 from cifarlab.models import PlainCnn
 from cifarlab.optim import Adam
+from cifarlab.parameter_statistics import PARAMETERS
 from cifarlab.recipe import Judging, Recipe
+from cifarlab.studies.items import ITEMS, item_named
 from cifarlab.studies.plan import PlannedRun
 from cifarlab.studies.progress_display import SilentStudy, StudyState
 from support import outcome
@@ -20,7 +24,12 @@ RECIPE = Recipe(
     train_images=60,
     judging=Judging(Fraction(0.05)),
 )
-EXPECTED_FILES = {".lock", run.RECIPE, run.METRICS, run.RESULT, run.WEIGHTS, run.TEST_LOGITS}
+EXPECTED_FILES = {".lock", run.RECIPE, run.METRICS, run.RESULT, run.WEIGHTS, run.TEST_LOGITS, PARAMETERS}
+
+
+def withhold(patch: pytest.MonkeyPatch, report: str, name: str, reason: str) -> None:
+    """Let an item be one that is not offered; all are at present."""
+    patch.setitem(ITEMS[report], name, replace(item_named(report, name), not_offered=reason))
 
 
 def planned(seed: int = 0, *, epochs: int = 2, lr: float = 0.01, name: str = "tiny") -> PlannedRun:

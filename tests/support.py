@@ -18,6 +18,7 @@ from cifarlab.errors import Stopped
 from cifarlab.interrupts import Interrupts
 from cifarlab.logs import Silence
 from cifarlab.models import PlainCnn
+from cifarlab.parameter_statistics import PARAMETERS
 from cifarlab.recipe import EvaluationMode, Judging, Recipe
 
 TIMING = ("images_per_second", "seconds")
@@ -125,6 +126,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         "weights": (folder / run.WEIGHTS).read_bytes(),
         "logits": (folder / run.TEST_LOGITS).read_bytes(),
         "metrics": [without_timing(line) for line in metrics_of(folder)],
+        "parameters": (folder / PARAMETERS).read_bytes(),
         "result": without_timing(json.loads((folder / run.RESULT).read_text())),
     }
 

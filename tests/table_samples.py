@@ -178,10 +178,10 @@ def write_run(
     return folder
 
 
-def write_weights(folder: Path, model: Model, seed: int = 0) -> None:
+def write_weights(folder: Path, model: Model, seed: int = 0, class_names: tuple[str, ...] = CLASSES) -> None:
     """Fresh weights as those of the run in ``folder``, so that its network can be looked at."""
     torch.manual_seed(seed)
-    trained = run.TrainedNetwork(model, Normalize(), CLASSES, 32, Preparation())
+    trained = run.TrainedNetwork(model, Normalize(), class_names, 32, Preparation())
     run.write_weights(folder, trained.build().state_dict(), trained)
 
 

@@ -17,6 +17,7 @@ from cifarlab.studies.orders import Sources
 from cifarlab.studies.scale import Scale
 from cifarlab.studies.table import ItemTable, Published
 from cifarlab.studies.table_files import read_table, write_table
+from study_samples import withhold
 
 ONE_PER_REPORT = (
     ("tiny-attention", "lenet-5"),
@@ -184,11 +185,14 @@ def test_what_is_there_is_collected_and_what_is_missing_is_named(
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine"]  # and none was begun
 
 
-def test_a_plan_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_trains_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    withhold(monkeypatch, "small-resnets", "grad-cam", "no target is known")
     arguments = ["reproduce", "small-resnets", "--plan", "--data", "digits", "--runs", str(tmp_path / "runs")]
     assert cli.main([*arguments, "--out", str(tmp_path / "lab")]) == 0
     said = capsys.readouterr().out
-    assert "grad-cam is not offered: this version has no Grad-CAM" in said
+    assert "grad-cam is not offered: no target is known" in said
     assert "small-resnets optimizers" in said
     assert list(tmp_path.iterdir()) == []
 
@@ -198,7 +202,7 @@ def test_a_plan_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
     [
         (["small-resnet"], "no report is called 'small-resnet'; did you mean small-resnets?"),
         (["small-resnets", "scedules"], "small-resnets has no item 'scedules'; did you mean schedules?"),
-        (["small-resnets", "grad-cam"], "is not offered: this version has no Grad-CAM"),
+        (["small-resnets", "architecture"], "architecture is not offered: nobody can draw it"),
         (["small-resnets", "schedules", "--data", "digits", "--seeds", "0"], "--seeds must be between 1 and"),
         (["small-resnets", "schedules", "--data", "no-such"], "no-such"),
         (["small-resnets", "schedules", "--data", ""], "name a data set"),
@@ -210,8 +214,13 @@ def test_a_plan_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ],
 )
 def test_wrong_use_gets_one_line(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    withhold(monkeypatch, "small-resnets", "architecture", "nobody can draw it")
     assert cli.main(["reproduce", *arguments, *(["--out", str(tmp_path / "lab")] if arguments else [])]) == 2
     said = capsys.readouterr().err
     assert message in said.lower() or message in said

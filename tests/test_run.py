@@ -42,8 +42,9 @@ def copied(trained: Path, tmp_path: Path) -> Path:
 
 
 def test_the_folder_holds_exactly_its_files(trained: Path) -> None:
-    files = {"recipe.json", "metrics.jsonl", "result.json", "model.safetensors", "test_logits.safetensors"}
-    assert {path.name for path in trained.iterdir()} - {".lock"} == files
+    files = {"recipe.json", "result.json", "model.safetensors", "test_logits.safetensors"}
+    logs = {"metrics.jsonl", "parameters.jsonl"}
+    assert {path.name for path in trained.iterdir()} - {".lock"} == files | logs
 
 
 def test_equal_runs_have_equal_bytes(trained: Path, source: Source, tmp_path: Path) -> None:

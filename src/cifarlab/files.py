@@ -24,7 +24,7 @@ def write_atomic(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with one_line_errors(f"write {path}"):
         try:
-            _write_and_flush(temporary, content)
+            _write_and_flush(temporary, os.O_EXCL, content)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -36,6 +36,16 @@ def write_atomic(path: Path, content: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Put ``value`` at ``path`` as indented JSON, atomically. NaN and infinity are refused."""
     write_atomic(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a file, and flush it; a crash can leave a part of it, and nothing else changed.
+
+    Raises:
+        UserError: the disk is full, permission is denied, …
+    """
+    with one_line_errors(f"write {path}"):
+        _write_and_flush(path, os.O_APPEND, f"{line}\n".encode())
 
 
 def read_json(path: Path) -> Any:
@@ -89,8 +99,8 @@ def one_line_errors(doing: str) -> Iterator[None]:
         raise from_os_error(error, doing) from error
 
 
-def _write_and_flush(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+def _write_and_flush(path: Path, flag: int, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o666)
     try:
         rest = memoryview(content)
         while rest:

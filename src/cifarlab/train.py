@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from torch import nn
 
-from cifarlab import metrics, resumption, run
+from cifarlab import metrics, parameter_statistics, resumption, run
 from cifarlab.config import fingerprint
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
@@ -90,7 +90,7 @@ def train(
                 return cast(dict[str, Any], result)
             progress = resumption.latest(out, job.network, job.optimizer, job.average, display, group)
             progress.note_team(group.size, group.batch_statistics)
-            group.from_first(lambda: run.write_metrics(out, progress.history))
+            group.from_first(lambda: _write_epochs_so_far(out, progress))
             display.begin(job.all_steps)
             try:
                 _run_epochs(job, progress, out, interrupts, display)
@@ -105,6 +105,12 @@ def train(
                 raise Diverged(f"{printable(out)} diverged: {error}") from error
 
 
+def _write_epochs_so_far(out: Path, progress: Progress) -> None:
+    """What a crash has logged of later epochs is logged again."""
+    run.write_metrics(out, progress.history)
+    parameter_statistics.keep_epochs(out, progress.epoch)
+
+
 def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts, display: Display) -> None:
     """Train and judge epoch after epoch, saving now and then, and always when stopped."""
     recipe = job.description.recipe
@@ -116,6 +122,7 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
             line = judge_epoch(job, progress, interrupts)
             if job.group.is_first:
                 run.append_metrics(out, line)
+                parameter_statistics.append_parameters(out, line["epoch"], job.judged)
             progress.finish_epoch(line, _score(job.judging, line), job.judged)
             display.epoch(line)
             saver.save_if_due(progress)

@@ -10,6 +10,7 @@ import torch
 from cifarlab import checkpoint, run
 from cifarlab.checkpoint import State, load_state, save_state
 from cifarlab.files import write_atomic
+from cifarlab.parameter_statistics import PARAMETERS
 from cifarlab.train import train
 from reliability.disk import FailingDisk, VolatileDisk
 from support import Crash, outcome, save_never, small_recipe, stop_at, synthetic_source
@@ -163,7 +164,9 @@ def test_killed_before_every_operation_of_a_run(
     assert at >= 6 * 6, "recipe, metrics, state, logits, weights, result"
 
 
-@pytest.mark.parametrize("interrupted", [run.RECIPE, run.METRICS, run.TEST_LOGITS, run.WEIGHTS, run.RESULT])
+@pytest.mark.parametrize(
+    "interrupted", [run.RECIPE, run.METRICS, PARAMETERS, run.TEST_LOGITS, run.WEIGHTS, run.RESULT]
+)
 def test_a_crash_leaves_nothing_half_written(
     interrupted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from cifarlab.studies.items import ITEMS, item_named, items_of
 from cifarlab.studies.items.item import Item
 from cifarlab.studies.scale import REPORTED_SIZES
 from cifarlab.studies.table import Quantity
+from study_samples import withhold
 
 EVERY = [item for items in ITEMS.values() for item in items.values()]
 OFFERED = [item for item in EVERY if not item.not_offered]
@@ -103,7 +104,8 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         item_named("small-resnets", "schedule")
 
 
-def test_what_is_not_offered_says_why() -> None:
+def test_what_is_not_offered_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    withhold(monkeypatch, "small-resnets", "grad-cam", "no target is known")
     item = item_named("small-resnets", "grad-cam")
-    with pytest.raises(UserError, match="not offered: this version has no Grad-CAM"):
+    with pytest.raises(UserError, match="grad-cam is not offered: no target is known"):
         arrange(item, "smoke", [0], "cifar10", REPORTED_SIZES["cifar10"])

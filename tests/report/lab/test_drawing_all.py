@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cifarlab import run
+from cifarlab.data.digits import open_digits
 from cifarlab.errors import UserError
 from cifarlab.models import PlainCnn
+from cifarlab.parameter_statistics import append_parameters
 from cifarlab.recipes import recipe_named
 from cifarlab.report.drawing import LIGHT
 from cifarlab.report.lab import FIGURES, draw_figures
@@ -41,7 +44,9 @@ def studied(tmp_path: Path) -> Callable[..., tuple[ItemTable, Path]]:
     def make(**changes: Any) -> tuple[ItemTable, Path]:
         made = table(row("only", seeds=1, zero_activations=0.4), data="digits", figures=tuple(FIGURES))
         write_runs(made, tmp_path / "runs", epochs=1)
-        write_weights(tmp_path / "runs" / run_name("only", 0), PlainCnn(widths=(4, 4, 8)))
+        digits = open_digits().description.class_names
+        folder = tmp_path / "runs" / run_name("only", 0)
+        write_weights(folder, PlainCnn(widths=(4, 4, 8)), class_names=digits)
         return replace(made, **changes), tmp_path / "runs"
 
     return make
@@ -52,7 +57,8 @@ def test_one_row_with_one_run_of_one_epoch_has_every_figure(
 ) -> None:
     made, runs = studied()
     index = draw_figures(made, runs, tmp_path / "figures")
-    assert {file.name: file.missing for file in index} == dict.fromkeys(FIGURES, "")
+    names = [*FIGURES, "grad-cam-by-depth"]
+    assert {file.name: file.missing for file in index} == dict.fromkeys(names, "")
     for file in index:
         picture = Image.open(tmp_path / "figures" / f"{file.name}.png")
         if file.has_dark:
@@ -80,7 +86,8 @@ def test_without_runs_each_figure_is_left_out_with_its_reason(tmp_path: Path) ->
     made = table(row("a", entries=(), runs=(), training_flops=None), figures=tuple(FIGURES), data="nowhere")
     index = {file.name: file.missing for file in draw_figures(made, tmp_path, tmp_path / "figures")}
     drawn = {name for name, missing in index.items() if not missing}
-    assert drawn == {"learning-rate", "activation-functions"}  # they need a recipe, or nothing
+    # They need a recipe, or nothing.
+    assert drawn == {"learning-rate", "activation-functions", "architecture"}
     assert "no run of this item has validation accuracy" in index["accuracy-curves"]
     assert (
         json.loads((tmp_path / "figures" / "figures.json").read_text())[1]["missing"]
@@ -143,3 +150,29 @@ def test_theirs_is_drawn_for_classes_that_ours_have(tmp_path: Path, classes_agre
     sources = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sources == ["ours", "report"][: 1 + classes_agree]
     assert ("not drawn" in drawing.caption) != classes_agree
+
+
+def test_weights_are_shown_for_every_epoch_where_they_were_kept(
+    studied: Callable[..., tuple[ItemTable, Path]], tmp_path: Path
+) -> None:
+    made, runs = studied(figures=("weight-histograms",))
+    (before,) = draw_figures(made, runs, tmp_path / "before")
+    folder = runs / run_name("only", 0)
+    network = run.load_network(folder)[1]
+    for epoch in (1, 2):
+        append_parameters(folder, epoch, network)
+    after, by_epoch = draw_figures(made, runs, tmp_path / "after")
+    assert after == before
+    assert by_epoch.name == "weight-histograms-by-epoch"
+    assert "after epochs 1 to 2" in by_epoch.caption
+    near = next(part for part in before.caption.split(". ") if "close to normal" in part)
+    assert near in by_epoch.caption  # of the same weights
+
+
+def test_every_row_has_its_network_drawn(tmp_path: Path) -> None:
+    rows = (row("a", recipe="resnet10-nesterov", runs=()), row("b", recipe="resnet24", runs=()))
+    index = draw_figures(table(*rows, figures=("architecture",)), tmp_path, tmp_path / "figures")
+    assert [file.name for file in index] == ["architecture-resnet10-nesterov", "architecture-resnet24"]
+    assert "4,903,242 trainable parameters" in index[0].alternative
+    drawn = (tmp_path / "figures" / "architecture-resnet24-dark.svg").read_text()
+    assert "+ (1×1 conv, 128, /2 · BN) · ReLU" in drawn and "4,935,242 trainable parameters" in drawn

@@ -7,8 +7,10 @@ from pathlib import Path
 from cifarlab import files
 from cifarlab.errors import UserError, nearest
 from cifarlab.report.lab.activations import functions_drawing, zeros_drawing
+from cifarlab.report.lab.architecture import architecture_drawings
 from cifarlab.report.lab.classes import confusion_drawing, per_class_drawing
 from cifarlab.report.lab.drawn import Drawing, FigureFile, Finished, save, write_index
+from cifarlab.report.lab.grad_cam import grad_cam_drawings
 from cifarlab.report.lab.learning_curves import curves_drawing
 from cifarlab.report.lab.learning_rates import rates_drawing
 from cifarlab.report.lab.material import Material
@@ -43,6 +45,8 @@ FIGURES: dict[str, Draw] = {
     "activation-functions": functions_drawing,
     "activation-zeros": zeros_drawing,
     "stages": stages_drawing,
+    "architecture": architecture_drawings,
+    "grad-cam": grad_cam_drawings,
 }
 """What ``ItemTable.figures`` may name."""
 

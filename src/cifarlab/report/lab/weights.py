@@ -1,9 +1,4 @@
-"""Histograms of a trained network's weights (report 002, figure 12; report 001, figure 7).
-
-Report 002 says that each layer's weights follow a normal distribution. Of many thousand weights every test
-of normality rejects that, however small the deviation; so skewness and excess kurtosis (both 0 for a normal
-distribution) are given instead, which say how far from it they are.
-"""
+"""Histograms of a trained network's weights (report 002, figure 12; report 001, figure 7)."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,16 +13,15 @@ from torch import nn
 
 from cifarlab import run
 from cifarlab.errors import UserError
-from cifarlab.report import words
+from cifarlab.parameter_statistics import read_parameters
+from cifarlab.report import parameters, words
 from cifarlab.report.drawing import Theme, open_axes
 from cifarlab.report.lab.drawn import Drawing
 from cifarlab.report.lab.material import Material
 from cifarlab.report.lab.styles import WIDTH_INCHES, legend_below, style
+from cifarlab.report.parameters import signed
 
-MOST_LAYERS = 30
 BINS = 60
-NEAR = 0.5, 1.0
-"""Skewness and excess kurtosis up to which a layer is called close to normal."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +33,6 @@ class Layer:
     skewness: float
     kurtosis: float
     """Excess: 0 for a normal distribution."""
-
-    @property
-    def is_near_normal(self) -> bool:
-        """Whether both moments lie within ``NEAR`` of a normal distribution's."""
-        return abs(self.skewness) < NEAR[0] and abs(self.kurtosis) < NEAR[1]
 
 
 def layers_of(network: nn.Module) -> list[Layer]:
@@ -60,27 +49,40 @@ def layers_of(network: nn.Module) -> list[Layer]:
 
 
 def layers_drawing(material: Material) -> tuple[Drawing, ...]:
-    """A histogram per layer of the best row's first run, with the normal density of equal mean and deviation.
+    """The layers of the best row's first run: histograms at the end and, where they were kept, by epoch.
 
     Raises:
         UserError: no row has a finished run.
     """
     row, folder = material.best_run()
     layers = layers_of(run.load_network(folder)[1])
-    near = sum(layer.is_near_normal for layer in layers)
+    near = parameters.how_near((layer.skewness, layer.kurtosis) for layer in layers)
+    shown = [layers[place] for place in parameters.evenly(len(layers))]
+    some = ""
+    if len(shown) < len(layers):
+        some = f" Shown are {len(shown)} layers, evenly spaced from first to last."
     caption = (
         f"Weights of {row.label} after training, layer by layer, and the normal density of equal mean and "
-        f"deviation. {near} of {len(layers)} layers are close to normal (skewness within ±{NEAR[0]}, excess "
-        f"kurtosis within ±{NEAR[1]:.0f}). Of so many weights any test of normality rejects the least "
-        "deviation, so none is quoted: the two moments say how far each layer is from it."
+        f"deviation. {near}. {parameters.NO_TEST}{some}"
     )
-    shown = layers
-    if len(layers) > MOST_LAYERS:
-        places = np.linspace(0, len(layers) - 1, MOST_LAYERS).round().astype(int)
-        shown = [layers[place] for place in places]
-        caption += f" Shown are {MOST_LAYERS} layers, evenly spaced from first to last."
     text = f"Histograms of the weights of {len(shown)} layers of {row.label}."
-    return (Drawing("weight-histograms", caption, text, partial(layers_figure, shown)),)
+    drawings = [Drawing("weight-histograms", caption, text, partial(layers_figure, shown))]
+    if known := {epoch: found for epoch, found in read_parameters(folder).items() if found}:
+        drawings.append(_epochs_drawing(row.label, known, run.read_result(folder).get("best_epoch"), some))
+    return tuple(drawings)
+
+
+def _epochs_drawing(label: str, known: parameters.Epochs, kept: int | None, some: str) -> Drawing:
+    histories = parameters.histories(known)
+    spans = f"epochs {min(known)} to {max(known)}" if len(known) > 1 else f"epoch {min(known)}"
+    caption = (
+        f"Weights of {label} after {spans}, layer by layer: the stronger the color, the more weights, each "
+        "epoch on its own scale; the lines are one standard deviation below and above the mean. "
+        f"{parameters.reading(known, kept)}{some}"
+    )
+    text = f"The weights of {len(histories)} layers of {label} over {len(known)} epochs."
+    figure = partial(parameters.epochs_figure, histories, kept, WIDTH_INCHES)
+    return Drawing("weight-histograms-by-epoch", caption, text, figure)
 
 
 def layers_figure(layers: list[Layer], theme: Theme) -> Figure:
@@ -92,15 +94,11 @@ def layers_figure(layers: list[Layer], theme: Theme) -> Figure:
     for axes, layer in zip(grid, layers, strict=False):
         _histogram(axes, layer.weights, theme)
         name = layer.name if len(layer.name) <= 22 else f"…{layer.name[-21:]}"
-        moments = f"skew {_signed(layer.skewness)}, kurt {_signed(layer.kurtosis)}"
+        moments = f"skew {signed(layer.skewness)}, kurt {signed(layer.kurtosis)}"
         axes.set_title(f"{words.shortened(name, 22)}\n{moments}", fontsize=6.5, loc="left", pad=2)
     for axes in grid[len(layers) :]:
         axes.remove()
     return figure
-
-
-def _signed(moment: float) -> str:
-    return f"{moment:+.{2 if abs(moment) < 10 else 0}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _histogram(axes: Axes, weights: NDArray[np.float32], theme: Theme) -> None:
@@ -136,8 +134,8 @@ def last_layer_drawing(material: Material) -> tuple[Drawing, ...]:
     if not found:
         raise UserError("no run of this item has finished")
     said = [
-        f"{label}: deviation {layer.weights.std():.3g}, skewness {_signed(layer.skewness)}, excess kurtosis "
-        f"{_signed(layer.kurtosis)}"
+        f"{label}: deviation {layer.weights.std():.3g}, skewness {signed(layer.skewness)}, excess kurtosis "
+        f"{signed(layer.kurtosis)}"
         for label, layer in found.items()
     ]
     caption = f"Weights of the last dense layer after training. {'; '.join(said)}."
