@@ -19,6 +19,7 @@ from cifarlab.report import sentences, words
 from cifarlab.report.confusion import confusion_figure, most_confused
 from cifarlab.report.curves import KeptEpoch, accuracy_figure, has, learning_rate_figure, loss_figure
 from cifarlab.report.drawing import Picture, picture
+from cifarlab.report.network import network_view
 from cifarlab.report.reliability import reliability_figure
 from cifarlab.report.result import ClassScore
 from cifarlab.report.run_folder import RunFiles, read_run
@@ -70,6 +71,8 @@ def render(run: RunFiles) -> str:
             confused=most_confused(run.result.confusion, 10) if run.result.confusion is not None else [],
             pictures=[png_uri(mistake.image) for mistake in run.mistakes or ()],
             landmarks=landmarks(run),
+            inside=run.explanation,
+            network=network_view(run),
             has_test=has(run.epochs, "test_accuracy"),
             recipe_rows=list(words.flattened(run.recipe)),
             data_rows=list(words.flattened(_without_class_names(run.data))),

@@ -6,7 +6,7 @@ This is the one place of the report that knows how a run folder is laid out.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from safetensors.numpy import load_file
 
 from cifarlab import files
 from cifarlab.errors import UserError
+from cifarlab.parameter_statistics import LayerStatistics, read_parameters
+from cifarlab.report.explanation import Inside, read_inside
 from cifarlab.report.result import Result, parse_result
 
 
@@ -50,6 +52,10 @@ class RunFiles:
     epochs: tuple[Mapping[str, float], ...]
     mistakes: tuple[Mistake, ...] | None
     notes: tuple[str, ...]
+    parameters: Mapping[int, tuple[LayerStatistics, ...]] = field(default_factory=dict)
+    """The weights of each layer after each epoch, as far as the folder tells them."""
+    explanation: Inside | None = None
+    """What ``cifarlab explain`` has left; None where it has not been asked."""
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -74,6 +80,7 @@ def read_run(folder: Path) -> RunFiles:
         raise UserError(f"recipe.json or result.json in {folder} is damaged: {error!r}") from error
     epochs, metric_notes = read_metrics(folder / "metrics.jsonl")
     mistakes, mistake_notes = _read_mistakes_or_say_why(folder / "test_logits.safetensors", len(class_names))
+    explanation, explanation_notes = read_inside(folder)
     return RunFiles(
         folder=folder.resolve().name,
         recipe=recipe,
@@ -86,7 +93,9 @@ def read_run(folder: Path) -> RunFiles:
         result=result,
         epochs=epochs,
         mistakes=mistakes,
-        notes=metric_notes + mistake_notes,
+        notes=metric_notes + mistake_notes + explanation_notes,
+        parameters=read_parameters(folder),
+        explanation=explanation,
     )
 
 

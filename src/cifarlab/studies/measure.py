@@ -9,23 +9,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
 
 from cifarlab import run
 from cifarlab.data.batches import DeviceSplit, whole
 from cifarlab.data.sources import open_source
 from cifarlab.errors import UserError, printable
 from cifarlab.evaluate import logits_of
+from cifarlab.explain.activations import share_of_zeros, zero_counts
 from cifarlab.files import read_json, sha256_of, write_json
 from cifarlab.judge import check_data, judge
-from cifarlab.models.modes import inference_mode
 from cifarlab.runtime import NUMERICS_VERSION, device_named, hardware
 
 MEASURED = "measured.json"
 Measurement = Literal[
     "train_accuracy", "train_inference_seconds", "test_inference_seconds", "zero_activations"
 ]
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU)
 _IMAGES_FOR_ZEROS = 500
 
 
@@ -97,9 +95,8 @@ def _measure(folder: Path, what: Measurement, device: str) -> float:
     images = _images(folder, what, place)
     network = network.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if what == "zero_activations":
-        return _zeros(
-            network, trained.normalize.apply(images.batch(torch.arange(len(images), device=place))[0])
-        )
+        batch, _ = images.batch(torch.arange(len(images), device=place))
+        return share_of_zeros(zero_counts(network, trained.normalize.apply(batch)))
     logits_of(network, DeviceSplit(images.images, images.labels, images.indices[:500]), trained.normalize)
     began = time.perf_counter()
     logits_of(network, images, trained.normalize)
@@ -117,22 +114,3 @@ def _images(folder: Path, what: Measurement, device: torch.device) -> DeviceSpli
     if what == "zero_activations":
         return DeviceSplit(images.images, images.labels, images.indices[:_IMAGES_FOR_ZEROS])
     return images
-
-
-def _zeros(network: nn.Module, images: Tensor) -> float:
-    """The share of zeros among all outputs of activation functions, over ``images`` ``[N, 3, H, W]``."""
-    zeros, values = 0, 0
-
-    def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        nonlocal zeros, values
-        zeros += int((output == 0).sum())
-        values += output.numel()
-
-    hooks = [
-        module.register_forward_hook(count) for module in network.modules() if isinstance(module, ACTIVATIONS)
-    ]
-    with inference_mode(network):
-        network(images)
-    for hook in hooks:
-        hook.remove()
-    return zeros / values if values else 0.0
