@@ -19,6 +19,8 @@ for folder in $links; do [ -d "$folder" ] && folders=${folders:+$folders,}$folde
 cd "$scratch"
 environment/bin/cifarlab train demo --out runs/demo
 test -s runs/demo/report.html
+environment/bin/python -c "from PIL import Image; Image.new('RGB', (200, 150), (200, 40, 40)).save('photo.png')"
+environment/bin/cifarlab predict photo.png --json >answer.json # with the weights of the package
 environment/bin/python - <<'PYTHON'
 import json
 from pathlib import Path
@@ -26,6 +28,8 @@ from pathlib import Path
 import cifarlab
 
 assert "site-packages" in cifarlab.__file__, cifarlab.__file__
+(answer,) = json.loads(Path("answer.json").read_text())
+assert len(answer["probabilities"]) == 10, answer
 accuracy = json.loads(Path("runs/demo/result.json").read_text())["test_accuracy"]
 assert accuracy >= 0.98, accuracy
 print(f"the wheel alone reaches {accuracy:.2%}")

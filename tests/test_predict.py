@@ -12,9 +12,9 @@ from PIL import Image
 from cifarlab.data.digits import open_digits
 from cifarlab.errors import UserError
 from cifarlab.models import PlainCnn
-from cifarlab.predict import Prediction, predict
+from cifarlab.predict import Classifier, Prediction, origin, predict
 from cifarlab.recipe import Recipe
-from cifarlab.run import load_network
+from cifarlab.run import load_network, read_result
 from cifarlab.train import train
 
 
@@ -86,6 +86,40 @@ def test_test_images_saved_as_png_get_the_test_set_s_answer(trained: Path, tmp_p
         expected = network(built.normalize.apply(test.images[3:4])).softmax(1)[0]
     (found,) = predict(trained, [path], device="cpu")
     assert list(found.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_a_classifier_goes_from_a_picture_s_bytes_to_logits(trained: Path) -> None:
+    classifier = Classifier.open(trained, "cpu")
+    file = io.BytesIO()
+    picture(size=(50, 40)).save(file, "PNG")
+    pixels = classifier.decode(file.getvalue(), "photo.png")
+    assert (pixels.dtype, pixels.shape) == (torch.uint8, (3, 32, 32))
+    several = torch.stack([pixels, pixels.flip(2)])
+    normalized = classifier.normalized(several)
+    torch.testing.assert_close(normalized, several.float() / 127.5 - 1)
+    with torch.no_grad():
+        torch.testing.assert_close(classifier.logits(several), classifier.network(normalized))
+    assert classifier.logits(several[:0]).shape == (0, 10)
+    assert not classifier.network.training
+    with pytest.raises(UserError, match=r"unreadable picture evil�\.png"):
+        classifier.decode(b"no picture", "evil\x1b.png")
+
+
+def test_weights_that_give_no_number_are_said_to_be_damaged(trained: Path) -> None:
+    classifier = Classifier.open(trained, "cpu")
+    with torch.no_grad():
+        next(classifier.network.parameters()).fill_(float("nan"))
+    with pytest.raises(UserError, match="gives no finite answer; its weights are damaged"):
+        classifier.logits(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+
+
+def test_an_origin_tells_data_and_accuracy_where_the_run_has_one(trained: Path, tmp_path: Path) -> None:
+    accuracy = read_result(trained)["test_accuracy"]
+    assert origin(trained) == (
+        f"custom in {trained}, trained on digits; test accuracy {accuracy:.2%} (n = 450)"
+    )
+    (tmp_path / "recipe.json").write_bytes((trained / "recipe.json").read_bytes())
+    assert origin(tmp_path) == f"custom in {tmp_path}, trained on digits"
 
 
 def broken(kind: str) -> bytes:

@@ -15,6 +15,7 @@ from cifarlab.evaluate import logits_in_mode, verdict
 from cifarlab.exclusion import chosen_indices
 from cifarlab.job import divide
 from cifarlab.metrics import correct_count
+from cifarlab.own_data import check_data
 from cifarlab.recipe import EvaluationMode, Mode, judging_under
 from cifarlab.runtime import device_named
 from cifarlab.statistics import accuracy_interval
@@ -127,24 +128,3 @@ def _mode(description: run.RunDescription, mode: str) -> Mode:
     if mode == "evaluation":
         return EvaluationMode()
     return judging_under(description.recipe, "A").mode
-
-
-def check_data(source: Source, description: run.RunDescription, folder: Path, *, own: bool) -> None:
-    """Refuse data of other classes or sizes and, where the run's ``own`` are asked for, changed ones.
-
-    Raises:
-        UserError: they are refused; it says what differs.
-    """
-    found, wanted = source.description, description.data
-    for field in ("class_names", "image_size"):
-        if getattr(found, field) != getattr(wanted, field):
-            raise UserError(
-                f"{printable(found.name)} has other {field.replace('_', ' ')} than {printable(folder)}: "
-                f"{printable(getattr(found, field))}, not {printable(getattr(wanted, field))}"
-            )
-    same = (found.train_sha256, found.test_sha256) == (wanted.train_sha256, wanted.test_sha256)
-    if own and not same:
-        raise UserError(
-            f"{printable(found.name)} is not what {printable(folder)} was trained on, or has changed since; "
-            "name the right data with --data"
-        )

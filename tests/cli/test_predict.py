@@ -11,6 +11,7 @@ from cifarlab.cli import main
 from cifarlab.data.digits import open_digits
 from cifarlab.models import PlainCnn
 from cifarlab.recipe import Recipe
+from cifarlab.run import read_result
 from cifarlab.train import train
 
 HOSTILE = "evil\x1b[31m\nname.png"
@@ -37,8 +38,11 @@ def test_json_is_an_array_of_file_class_and_probabilities(
     capsys: pytest.CaptureFixture[str], trained: Path, pictures: list[Path]
 ) -> None:
     assert main(["predict", "--run", str(trained), "--json", *map(str, pictures)]) == 0
-    shown, complaint = capsys.readouterr()
-    assert complaint == ""
+    shown, said = capsys.readouterr()
+    accuracy = read_result(trained)["test_accuracy"]
+    assert said == (
+        f"network: custom in {trained}, trained on digits; test accuracy {accuracy:.2%} (n = 450)\n"
+    )
     found = json.loads(shown)
     assert [each["file"] for each in found] == list(map(str, pictures))
     for each in found:
@@ -67,7 +71,7 @@ def test_the_text_shows_the_likeliest_classes_and_no_control_characters(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["PICTURE"], "predict needs a trained network: --run RUN"),
+        ([], "predict needs at least one picture"),
         (["--run", "TINY"], "predict needs at least one picture"),
         (["--run", "TINY", "absent.png"], "could not read absent.png: no such file or folder"),
         (["--run", "TINY", "BAD"], "unreadable picture"),

@@ -22,7 +22,8 @@ from cifarlab.explain.overlay import picture_png
 from cifarlab.explain.subjects import read_kept_test
 from cifarlab.metrics import calibration
 from cifarlab.models import TinyAttention
-from cifarlab.predict import Classifier, predict
+from cifarlab.own_data import own_data, own_source
+from cifarlab.predict import predict
 from cifarlab.train import train
 from study_samples import RECIPE
 from support import CLASS_NAMES, contents, small_recipe, synthetic_source
@@ -98,11 +99,7 @@ def test_a_picture_of_the_user_s_own_comes_first_and_finds_itself(
     assert (own.name, own.truth, own.for_truth) == ("three.png", None, None)
     assert own.said == prediction.class_name
     assert own.confidence == pytest.approx(prediction.probabilities[own.said], rel=1e-6)
-    described = run.read_description(folder)
-    training = conduct._own_data(folder, described, run.read_result(folder), Classifier.open(folder, "cpu"))[
-        0
-    ]
-    assert training is not None
+    training = own_data(folder, own_source(folder), torch.device("cpu"))
     if 3 in training.training.indices.tolist():  # unless it was held out
         assert own.neighbors[0].index == 3
         assert own.neighbors[0].similarity == pytest.approx(1, abs=1e-5)

@@ -17,7 +17,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "command": ("tran demo", "no command is called 'tran'; did you mean train?"),
     "far command": (
         "xyzzy",
-        "there are: check-table, compare, data, evaluate, list, predict, reproduce, study, train",
+        "there are: check-table, compare, data, evaluate, explain, export, list, predict, reproduce, serve, "
+        "study, train",
     ),
     "no recipe": ("train", "train needs a recipe; cifarlab list recipes shows them"),
     "no recipe but flags": ("train --seed 3", "train needs a recipe"),
@@ -71,9 +72,10 @@ WRONG: dict[str, tuple[str, str]] = {
     "evaluate too long": (f"evaluate {LONG}", LONG[:50]),
     "evaluate a flag": ("evaluate run --prt test", "did you mean --part?"),
     "evaluate a part": ("evaluate run --part tests", "--part"),
-    "predict without run": ("predict a.png", "predict needs a trained network: --run RUN"),
     "predict without picture": ("predict --run nowhere", "predict needs at least one picture"),
     "predict with no run": ("predict --run nowhere a.png", "nowhere does not exist"),
+    "explain without run": ("explain", "run folder"),
+    "explain nothing": ("explain nowhere", "nowhere does not exist"),
     "list": ("list", "list"),
     "list what": ("list recipe", "did you mean recipes?"),
     "list flag": ("list runs --jsn", "did you mean --json?"),

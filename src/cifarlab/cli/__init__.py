@@ -32,7 +32,9 @@ class Verb:
 VERBS = {
     "train": Verb("train", "RECIPE [options]", "train a recipe into a run folder, or go on with one"),
     "evaluate": Verb("evaluate", "RUN [options]", "accuracy, per class, confusion matrix, calibration"),
-    "predict": Verb("predict", "--run RUN IMAGE…", "classify pictures with a trained network"),
+    "predict": Verb("predict", "[--run RUN] IMAGE…", "classify pictures with a trained network"),
+    "explain": Verb("explain", "RUN [IMAGE…] [options]", "where a trained network finds what it says"),
+    "export": Verb("export", "RUN [options]", "a trained network as one file: ONNX or safetensors"),
     "data": Verb(
         "data",
         "fetch|verify|audit|show",
@@ -46,6 +48,7 @@ VERBS = {
     ),
     "compare": Verb("compare", "RUN RUN…", "runs side by side, with paired tests"),
     "check-table": Verb("check_table", "FILE", "errors that a published table gives away by itself"),
+    "serve": Verb("serve", "[RUN] [options]", "a page on this machine: pictures, explanations, runs"),
     "list": Verb("listing", "models|recipes|reports|data|runs", "what there is"),
 }
 

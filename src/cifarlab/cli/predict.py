@@ -1,6 +1,7 @@
 """``cifarlab predict``: classify pictures."""
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,17 @@ SHOWN_CLASSES = 3
 
 @dataclass(frozen=True)
 class Options:
-    """Classify pictures with a trained network; they are prepared as its training pictures were."""
+    """Classify pictures with a trained network; they are prepared as its training pictures were.
+
+    Without --run it is the network that comes with cifarlab. It knows CIFAR-10's ten classes: airplane,
+    automobile, bird, cat, deer, dog, frog, horse, ship, truck. A picture of anything else gets one of them,
+    too.
+    """
 
     images: tyro.conf.Positional[tuple[Path, ...]]
     """PNG, JPEG, WebP or BMP files of any size."""
     run: Path | None = None
-    """The run folder whose network to use."""
+    """The run folder whose network to use (default: the network that comes with cifarlab)."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     json: bool = False
@@ -29,13 +35,14 @@ class Options:
 def main(arguments: list[str]) -> None:
     """Parse, predict, print."""
     options = parse(Options, "predict", arguments)
-    if options.run is None:
-        raise UserError("predict needs a trained network: --run RUN; train one with cifarlab train")
     if not options.images:
         raise UserError("predict needs at least one picture")
-    from cifarlab.predict import predict
+    from cifarlab.predict import origin, predict
+    from cifarlab.shipped import default_run
 
-    predictions = predict(options.run, options.images, device=options.device)
+    folder = options.run or default_run()
+    predictions = predict(folder, options.images, device=options.device)
+    print(f"network: {printable(origin(folder))}", file=sys.stderr)
     if options.json:
         objects = [
             {"file": each.file, "class": each.class_name, "probabilities": each.probabilities}

@@ -1,15 +1,13 @@
 """The explanation itself: from a run folder to ``RUN/explain/``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cifarlab import run
-from cifarlab.data.batches import DeviceSplit, whole
-from cifarlab.data.sources import open_source
+from cifarlab.data.batches import DeviceSplit
 from cifarlab.errors import UserError, nearest
 from cifarlab.evaluate import logits_in_mode
 from cifarlab.explain.activations import ZeroCount, zero_counts
@@ -21,8 +19,7 @@ from cifarlab.explain.gradcam import layers_of
 from cifarlab.explain.nearest import TrainingIndex
 from cifarlab.explain.subjects import KeptTest, confident_mistakes, own_pictures, read_kept_test
 from cifarlab.files import sha256_of
-from cifarlab.job import divide
-from cifarlab.judge import check_data
+from cifarlab.own_data import OwnData, own_data, own_source
 from cifarlab.predict import Classifier
 from cifarlab.recipe import TrainingMode, judging_under
 
@@ -33,15 +30,6 @@ LAYERS = 6
 _IMAGES_FOR_ZEROS = 500
 _AT_ONCE = 32
 """Pictures that are explained together; gradients of more would take much memory."""
-
-
-@dataclass(frozen=True)
-class _OwnData:
-    """The data of a run, on the device."""
-
-    training: DeviceSplit
-    validation: DeviceSplit
-    test: DeviceSplit
 
 
 def explain(
@@ -70,7 +58,8 @@ def explain(
     if not 0 <= mistakes <= MOST_MISTAKES:
         raise UserError(f"mistakes: a run keeps {MOST_MISTAKES} of them; found {mistakes}")
     require_captum()
-    result, description = run.read_result(folder), run.read_description(folder)
+    run.read_result(folder)  # of a run that has finished
+    description = run.read_description(folder)
     classifier = Classifier.open(folder, device)
     trained = classifier.trained
     shown = _chosen(layers_of(classifier.network), dict(classifier.network.named_modules()), layers)
@@ -89,7 +78,7 @@ def explain(
         if not len(kept.mistakes):
             notes.append("There are no mistakes to explain: every test image was classified right.")
     with run.claimed(folder):
-        data, reason = _own_data(folder, description, result, classifier)
+        data, reason = _own_data(folder, classifier)
         if data is None:
             notes.append(
                 "The nearest training images, the zeros among the activations and the temperature are left "
@@ -130,25 +119,16 @@ def _chosen(known: tuple[str, ...], modules: dict[str, Any], wanted: Sequence[st
     return tuple(name for name in modules if name in wanted)
 
 
-def _own_data(
-    folder: Path, description: run.RunDescription, result: dict[str, Any], classifier: Classifier
-) -> tuple[_OwnData | None, str]:
+def _own_data(folder: Path, classifier: Classifier) -> tuple[OwnData | None, str]:
     """The run's data, or None and the reason why they cannot be used."""
-    argument = result.get("data_argument")
-    if not argument:
-        return None, f"{folder.name} does not say what opens them"
     try:
-        source = open_source(argument, description.data.preparation)
-        check_data(source, description, folder, own=True)
-        judging = judging_under(description.recipe, description.protocols)
-        training, validation = divide(source, description, judging, classifier.device)
-        return _OwnData(training, validation, whole(source.read_test(), classifier.device)), ""
+        return own_data(folder, own_source(folder), classifier.device), ""
     except UserError as error:
         return None, str(error).rstrip(".")
 
 
 def _index(
-    classifier: Classifier, data: _OwnData | None, say: Callable[[str], None]
+    classifier: Classifier, data: OwnData | None, say: Callable[[str], None]
 ) -> tuple[TrainingIndex, DeviceSplit] | None:
     if data is None:
         return None
@@ -157,7 +137,7 @@ def _index(
     return TrainingIndex.build(classifier.network, data.training, normalize), data.training
 
 
-def _zeros(classifier: Classifier, data: _OwnData | None) -> tuple[ZeroCount, ...]:
+def _zeros(classifier: Classifier, data: OwnData | None) -> tuple[ZeroCount, ...]:
     if data is None:
         return ()
     positions = torch.arange(min(_IMAGES_FOR_ZEROS, len(data.test)), device=classifier.device)
@@ -166,7 +146,7 @@ def _zeros(classifier: Classifier, data: _OwnData | None) -> tuple[ZeroCount, ..
 
 
 def _temperature(
-    description: run.RunDescription, classifier: Classifier, data: _OwnData | None, kept: KeptTest | None
+    description: run.RunDescription, classifier: Classifier, data: OwnData | None, kept: KeptTest | None
 ) -> tuple[Temperature | None, list[str]]:
     """The temperature, fitted on the validation images and judged on the test set, or why there is none."""
     if data is None or kept is None:

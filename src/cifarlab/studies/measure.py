@@ -12,12 +12,12 @@ import torch
 
 from cifarlab import run
 from cifarlab.data.batches import DeviceSplit, whole
-from cifarlab.data.sources import open_source
-from cifarlab.errors import UserError, printable
+from cifarlab.errors import UserError
 from cifarlab.evaluate import logits_of
 from cifarlab.explain.activations import share_of_zeros, zero_counts
 from cifarlab.files import read_json, sha256_of, write_json
-from cifarlab.judge import check_data, judge
+from cifarlab.judge import judge
+from cifarlab.own_data import own_source
 from cifarlab.runtime import NUMERICS_VERSION, device_named, hardware
 
 MEASURED = "measured.json"
@@ -104,11 +104,7 @@ def _measure(folder: Path, what: Measurement, device: str) -> float:
 
 
 def _images(folder: Path, what: Measurement, device: torch.device) -> DeviceSplit:
-    argument, description = run.read_result(folder).get("data_argument"), run.read_description(folder)
-    if not argument:
-        raise UserError(f"{printable(folder)} does not say what opens its data")
-    source = open_source(argument, description.data.preparation)
-    check_data(source, description, folder, own=True)
+    source = own_source(folder)
     split = source.read_train() if what == "train_inference_seconds" else source.read_test()
     images = whole(split, device)
     if what == "zero_activations":

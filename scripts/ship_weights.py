@@ -1,0 +1,93 @@
+"""Put a finished run into the package: its weights, what it says of itself, and a card.
+
+    python scripts/ship_weights.py runs/fast-cnn fast-cnn --limits "What it was not made for."
+
+Test pictures, logits and paths stay behind. The temperature on the card is fitted on the run's validation
+images.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from cifarlab import run
+from cifarlab.checkpoint import decode
+from cifarlab.evaluate import logits_of
+from cifarlab.explain.confidence import Temperature, temperature_scaling
+from cifarlab.files import make_folder, sha256_of, write_atomic, write_json
+from cifarlab.own_data import own_data, own_source
+from cifarlab.report import words
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "src" / "cifarlab" / "weights"
+TRAVELS = (run.RECIPE, run.METRICS, run.WEIGHTS)
+
+
+def temperature_of(folder: Path) -> Temperature:
+    """Fitted on the validation images, judged on the test images."""
+    trained, network = run.load_network(folder)
+    data = own_data(folder, own_source(folder), torch.device("cpu"))
+    held_out = logits_of(network, data.validation, trained.normalize)
+    path = folder / run.TEST_LOGITS
+    kept, _ = decode(path.read_bytes(), path)
+    labels = data.validation.labels[data.validation.indices]
+    return temperature_scaling((held_out, labels), (kept["logits"], kept["labels"]))
+
+
+def card(folder: Path, name: str, temperature: Temperature, limits: str) -> str:
+    """Data, recipe, accuracy, calibration, limits, as Markdown."""
+    result, description = run.read_result(folder), run.read_description(folder)
+    low, high = (words.percent(bound) for bound in result["interval"])
+    machine, versions = result["hardware"], result["versions"]
+    rows = "\n".join(f"| {row['class']} | {words.percent(row['accuracy'])} |" for row in result["per_class"])
+    made = (
+        f"{machine['processor']}, {machine['threads']} thread(s), torch {versions['torch']}, in "
+        f"{words.count(round(result['seconds']))} seconds"
+    )
+    return f"""# {name}
+
+Recipe `{result["recipe_name"]}`, {words.count(result["parameters"]["trainable"])} trainable parameters,
+seed {description.seed}, {result["last_epoch"]} epochs, {result["precision"]}:
+
+    {result["command"]}
+
+- **Data**: {description.data.name}; {words.count(result["train_images"])} training images,
+  {words.count(result["val_images"])} held out to choose the epoch ({result["best_epoch"]}),
+  {words.count(result["test_images"])} test images, opened once.
+- **Accuracy** on these test images: {words.percent(result["test_accuracy"])} (95 % interval {low} to {high}).
+  It is one run; how far another seed would land is not in the interval.
+- **Calibration**: expected calibration error {words.percent(temperature.error_before)}. With logits divided
+  by {temperature.value:.3f}, fitted on the {words.count(temperature.fitted_on)} held-out images, it is
+  {words.percent(temperature.error_after)} on the test images. `predict` does not divide them.
+- **Made on** {made}.
+- **Limits**: {limits}
+
+| class | accuracy |
+|---|---|
+{rows}
+"""
+
+
+def main() -> None:
+    """Copy, clean, write the card."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--limits", required=True)
+    options = parser.parse_args()
+    target = WEIGHTS / options.name
+    make_folder(target)
+    text = card(options.run, options.name, temperature_of(options.run), options.limits)
+    for file in TRAVELS:
+        shutil.copyfile(options.run / file, target / file)
+    result = run.read_result(options.run)
+    result.pop("data_argument", None)  # a path of the machine
+    write_json(target / run.RESULT, {**result, "weights_sha256": sha256_of(target / run.WEIGHTS)})
+    write_atomic(target / "card.md", text.encode())
+    print(json.dumps({"name": options.name, "bytes": sum(p.stat().st_size for p in target.iterdir())}))
+
+
+if __name__ == "__main__":
+    main()

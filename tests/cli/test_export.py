@@ -1,0 +1,54 @@
+"""``cifarlab export``: what it prints, and wrong use on one line."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from cifarlab.cli import main
+from cifarlab.export import open_exported
+from cifarlab.models import LeNet
+from export_samples import untrained_run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return untrained_run(tmp_path / "run", LeNet())
+
+
+def test_it_says_where_the_file_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "run", "--format", "safetensors", "--out", "evil\x1b[31m.st"]) == 0
+    shown, complaint = capsys.readouterr()
+    assert complaint == ""
+    assert shown.startswith("wrote evil\ufffd[31m.st (0.2 MiB)") and shown.count("\n") == 1
+    assert open_exported(Path("evil\x1b[31m.st")).facts.description.recipe_name == "sample"
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("export", "run folder"),
+        ("export rum", "rum does not exist; did you mean run?"),
+        ("export run --format tflite", "--format"),
+        ("export run --fromat onnx", "did you mean --format?"),
+        ("export run --out absent/file.onnx", "there is no folder absent"),
+        ("export run --out run", "run exists already and is no such export"),
+        (f"export run --out {'x' * 300}", "could not write xxx"),
+        ("export run", "run: pip install 'cifarlab[export]'"),
+    ],
+)
+def test_wrong_use_is_said_in_one_line(
+    typed: str,
+    message: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # seen by what gets as far as the export alone
+    before = sorted(folder.parent.rglob("*"))
+    assert main(typed.split(" ")) == 2
+    shown, complaint = capsys.readouterr()
+    assert shown == "" and complaint.count("\n") == 1 and complaint[:-1].isprintable()
+    assert message in complaint
+    assert sorted(folder.parent.rglob("*")) == before
