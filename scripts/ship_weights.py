@@ -11,32 +11,32 @@ import json
 import shutil
 from pathlib import Path
 
-import torch
-
 from cifarlab import run
-from cifarlab.checkpoint import decode
-from cifarlab.evaluate import logits_of
-from cifarlab.explain.confidence import Temperature, temperature_scaling
+from cifarlab.errors import UserError
+from cifarlab.explain.conduct import temperature_of
+from cifarlab.explain.confidence import Temperature
+from cifarlab.explain.subjects import read_kept_test
 from cifarlab.files import make_folder, sha256_of, write_atomic, write_json
 from cifarlab.own_data import own_data, own_source
+from cifarlab.predict import Classifier
 from cifarlab.report import words
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "src" / "cifarlab" / "weights"
 TRAVELS = (run.RECIPE, run.METRICS, run.WEIGHTS)
 
 
-def temperature_of(folder: Path) -> Temperature:
+def temperature(folder: Path) -> Temperature:
     """Fitted on the validation images, judged on the test images."""
-    trained, network = run.load_network(folder)
-    data = own_data(folder, own_source(folder), torch.device("cpu"))
-    held_out = logits_of(network, data.validation, trained.normalize)
-    path = folder / run.TEST_LOGITS
-    kept, _ = decode(path.read_bytes(), path)
-    labels = data.validation.labels[data.validation.indices]
-    return temperature_scaling((held_out, labels), (kept["logits"], kept["labels"]))
+    classifier = Classifier.open(folder, "cpu")
+    trained, data = classifier.trained, own_data(folder, own_source(folder), classifier.device)
+    kept = read_kept_test(folder, len(trained.class_names), trained.image_size)
+    found, _ = temperature_of(run.read_description(folder), classifier, data, kept)
+    if found is None:
+        raise UserError(f"{folder} has no validation images to fit a temperature on")
+    return found
 
 
-def card(folder: Path, name: str, temperature: Temperature, limits: str) -> str:
+def card(folder: Path, name: str, scaling: Temperature, limits: str) -> str:
     """Data, recipe, accuracy, calibration, limits, as Markdown."""
     result, description = run.read_result(folder), run.read_description(folder)
     low, high = (words.percent(bound) for bound in result["interval"])
@@ -58,9 +58,9 @@ seed {description.seed}, {result["last_epoch"]} epochs, {result["precision"]}:
   {words.count(result["test_images"])} test images, opened once.
 - **Accuracy** on these test images: {words.percent(result["test_accuracy"])} (95 % interval {low} to {high}).
   It is one run; how far another seed would land is not in the interval.
-- **Calibration**: expected calibration error {words.percent(temperature.error_before)}. With logits divided
-  by {temperature.value:.3f}, fitted on the {words.count(temperature.fitted_on)} held-out images, it is
-  {words.percent(temperature.error_after)} on the test images. `predict` does not divide them.
+- **Calibration**: expected calibration error {words.percent(scaling.error_before)}. With logits divided
+  by {scaling.value:.3f}, fitted on the {words.count(scaling.fitted_on)} held-out images, it is
+  {words.percent(scaling.error_after)} on the test images. `predict` does not divide them.
 - **Made on** {made}.
 - **Limits**: {limits}
 
@@ -79,7 +79,7 @@ def main() -> None:
     options = parser.parse_args()
     target = WEIGHTS / options.name
     make_folder(target)
-    text = card(options.run, options.name, temperature_of(options.run), options.limits)
+    text = card(options.run, options.name, temperature(options.run), options.limits)
     for file in TRAVELS:
         shutil.copyfile(options.run / file, target / file)
     result = run.read_result(options.run)

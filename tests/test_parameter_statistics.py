@@ -53,6 +53,11 @@ def test_moments_and_counts_of_every_layer(name: str) -> None:
         assert abs(np.array(layer.counts[1:-1]) - expected).sum() <= 4  # rounding at the edges of bins
 
 
+def test_equal_weights_have_no_negative_zeros() -> None:
+    (layer,) = statistics_of(dense(torch.zeros(10)))
+    assert str((layer.skewness, layer.kurtosis)) == "(0.0, 0.0)"
+
+
 def test_what_lies_outside_is_counted_at_the_ends() -> None:
     weights = torch.cat((torch.zeros(1000), torch.tensor([-50.0, 60.0, 60.0])))
     (layer,) = statistics_of(dense(weights))

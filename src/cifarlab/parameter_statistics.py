@@ -65,8 +65,8 @@ def _measured(weight: Tensor) -> Tensor:
     scaled = (weights - mean) / deviation.clamp_min(torch.finfo(torch.float32).tiny)
     squares = scaled.square()
     varies = deviation > 0
-    skewness = (squares * scaled).mean() * varies
-    kurtosis = (squares.square().mean() - 3) * varies
+    skewness = torch.where(varies, (squares * scaled).mean(), 0.0)
+    kurtosis = torch.where(varies, squares.square().mean() - 3, 0.0)
     # One bin more at either end takes what lies outside.
     outer = REACH * (1 + 2 / BINS)
     counts = torch.histc(scaled.clamp(-outer, outer), BINS + 2, -outer, outer)

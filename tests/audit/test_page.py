@@ -10,7 +10,7 @@ import torch
 
 from audit.planted import TRANSFORMS, pictures, source_with
 from cifarlab.audit import audit
-from cifarlab.audit.page import between_of, spread
+from cifarlab.audit.page import between_of
 from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source, Split, source_of
 from cifarlab.exclusion import read_exclusions
@@ -104,11 +104,6 @@ def test_large_images_are_shown_small(tmp_path: Path) -> None:
     images = pictures(3, seed=4, size=256)
     audit(source_with(images, images[:1]), tmp_path / "large")
     assert len((tmp_path / "large" / "audit.html").read_bytes()) < 200_000
-
-
-def test_spread_keeps_the_first_and_the_last() -> None:
-    assert spread(range(100), 5) == [0, 25, 50, 74, 99]
-    assert spread(range(3), 5) == [0, 1, 2]
 
 
 def test_between() -> None:

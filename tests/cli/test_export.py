@@ -35,7 +35,6 @@ def test_it_says_where_the_file_is(folder: Path, capsys: pytest.CaptureFixture[s
         ("export run --out absent/file.onnx", "there is no folder absent"),
         ("export run --out run", "run exists already and is no such export"),
         (f"export run --out {'x' * 300}", "could not write xxx"),
-        ("export run", "run: pip install 'cifarlab[export]'"),
     ],
 )
 def test_wrong_use_is_said_in_one_line(
@@ -43,12 +42,30 @@ def test_wrong_use_is_said_in_one_line(
     message: str,
     folder: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "onnxscript", None)  # seen by what gets as far as the export alone
     before = sorted(folder.parent.rglob("*"))
     assert main(typed.split(" ")) == 2
     shown, complaint = capsys.readouterr()
     assert shown == "" and complaint.count("\n") == 1 and complaint[:-1].isprintable()
     assert message in complaint
     assert sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime", "onnxscript"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_without_the_extra_one_line_says_what_to_install(
+    missing: str,
+    is_there: bool,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if is_there:
+        (folder / "model.onnx").write_bytes(b"an earlier export")
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert main(["export", "run"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (
+        "",
+        "cifarlab: ONNX is not installed; run: pip install 'cifarlab[export]'\n",
+    )

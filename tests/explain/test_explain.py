@@ -17,9 +17,11 @@ from cifarlab.data.sources import open_source
 from cifarlab.data.split import source_of
 from cifarlab.errors import UserError
 from cifarlab.explain import conduct, explain
+from cifarlab.explain.drawing import evenly
 from cifarlab.explain.explanation import EXPLANATION, FILE_NAME, FOLDER, Explanation, read_explanation
 from cifarlab.explain.overlay import picture_png
 from cifarlab.explain.subjects import read_kept_test
+from cifarlab.files import write_json
 from cifarlab.metrics import calibration
 from cifarlab.models import TinyAttention
 from cifarlab.own_data import own_data, own_source
@@ -209,8 +211,8 @@ def _forget_mistakes(folder: Path) -> None:
 
 def test_no_mistakes_and_no_test_images_are_sentences(copied: Path) -> None:
     _forget_mistakes(copied)
-    assert explain(copied, device="cpu").notes == (
-        "There are no mistakes to explain: every test image was classified right.",
+    assert explain(copied, device="cpu").notes[0] == (
+        "There are no mistakes to explain: every test image was classified right."
     )
     (copied / run.TEST_LOGITS).unlink()
     found = explain(copied, device="cpu")
@@ -273,9 +275,38 @@ def test_a_broken_run_is_said_in_one_line(case: str, copied: Path) -> None:
     assert not (copied / FOLDER).exists()
 
 
+def test_a_layer_without_a_map_is_refused_before_the_long_work(copied: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(UserError, match="layer classifier has no map"):
+        explain(copied, layers=["classifier"], device="cpu", say=said.append)
+    assert said == []
+
+
+def test_another_precision_is_said(copied: Path) -> None:
+    result = run.read_result(copied)
+    write_json(copied / run.RESULT, {**result, "precision": "bf16"})
+    assert any("judged in bf16" in note for note in explain(copied, mistakes=0, device="cpu").notes)
+
+
+def test_a_temperature_that_does_not_help_is_said(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = explain(copied, mistakes=0, device="cpu").temperature
+    assert found is not None
+    useless = replace(found, loss_before=1.0, loss_after=1.0)
+    monkeypatch.setattr(conduct, "temperature_scaling", lambda *sets: useless)
+    assert any("does not carry over" in note for note in explain(copied, mistakes=0, device="cpu").notes)
+
+
+@pytest.mark.parametrize(
+    ("count", "at_most", "kept"),
+    [(100, 5, (0, 25, 50, 74, 99)), (3, 5, (0, 1, 2)), (4, None, (0, 1, 2, 3))],
+)
+def test_evenly_keeps_the_first_and_the_last(count: int, at_most: int | None, kept: tuple[int, ...]) -> None:
+    assert evenly(range(count), at_most) == kept
+
+
 @pytest.mark.parametrize("mistakes", [-1, 25])
 def test_mistakes_have_a_range(mistakes: int, copied: Path) -> None:
-    with pytest.raises(UserError, match=f"a run keeps 24 of them; found {mistakes}"):
+    with pytest.raises(UserError, match=f"a run keeps at most 24 of them; found {mistakes}"):
         explain(copied, mistakes=mistakes)
 
 

@@ -20,6 +20,7 @@ from cifarlab.report.parameters import (
     how_near,
     is_near_normal,
     reading,
+    signed,
 )
 from report.conftest import build_run
 
@@ -83,6 +84,15 @@ def test_a_layer_of_equal_weights_is_drawn() -> None:
     figure = epochs_figure({"a": {1: still}}, None, 6.0, DARK)
     (image,) = (child for child in figure.axes[0].get_children() if isinstance(child, AxesImage))
     assert np.nansum(np.ma.asarray(image.get_array())) == 1
+
+
+def test_layers_of_equal_weights_are_no_evidence() -> None:
+    epochs = {1: [layer("a"), layer("zeros", deviation=0.0)]}
+    assert "1 of 1 layer is close to normal" in reading(epochs, 1)
+
+
+def test_no_zero_is_negative() -> None:
+    assert [signed(each) for each in (-0.0, -0.004, -0.006, -12.0)] == ["+0.00", "+0.00", "−0.01", "−12"]
 
 
 def test_many_layers_are_thinned_out_evenly() -> None:

@@ -1,6 +1,5 @@
 """``audit.html``: one file that works offline, made from what ``audit.json`` holds and from the images."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +8,7 @@ from torch.nn import functional as F
 
 from cifarlab.audit.similarity import REACH, THUMBNAIL, ZOOM_CROP
 from cifarlab.data.split import Split
+from cifarlab.explain.drawing import evenly
 from cifarlab.report.page import environment, png_uri
 
 PAIRS_SHOWN = {"across": 36, "test": 18, "train": 18}
@@ -30,7 +30,7 @@ def render(found: dict[str, Any], train: Split, test: Split) -> str:
     duplicates = found["duplicates"]
     pairs = duplicates["pairs"]
     shown = {
-        between: spread([pair for pair in pairs if between_of(pair) == between], limit)
+        between: evenly([pair for pair in pairs if between_of(pair) == between], limit)
         for between, limit in PAIRS_SHOWN.items()
     }
     return (
@@ -53,13 +53,6 @@ def render(found: dict[str, Any], train: Split, test: Split) -> str:
             picture=lambda image: _picture(halves[image["half"]], image["index"]),
         )
     )
-
-
-def spread(items: Sequence[Any], limit: int) -> list[Any]:
-    """At most ``limit`` of ``items``, evenly from the first to the last: the weakest are there too."""
-    if len(items) <= limit:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / (limit - 1))] for place in range(limit)]
 
 
 def between_of(pair: dict[str, Any]) -> str:

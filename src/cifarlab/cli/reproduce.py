@@ -54,7 +54,8 @@ class Options:
     plan: bool = False
     """Only show what would be made and how long it would take."""
     collect: bool = False
-    """Make no run: table, figures and pages of those that are there. What is missing is named."""
+    """Make no run: table, figures and pages of those that are there. What is missing is named. It takes the
+    data set, too, since runs are known by the hash of their data."""
 
 
 def main(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cifarlab import run
 from cifarlab.data.batches import DeviceSplit
@@ -15,7 +16,7 @@ from cifarlab.explain.attribution import require_captum
 from cifarlab.explain.confidence import Temperature, temperature_scaling
 from cifarlab.explain.drawing import Gallery, evenly, explained
 from cifarlab.explain.explanation import ExplainedPicture, Explanation, write_explanation
-from cifarlab.explain.gradcam import layers_of
+from cifarlab.explain.gradcam import evidence, layers_of
 from cifarlab.explain.nearest import TrainingIndex
 from cifarlab.explain.subjects import KeptTest, confident_mistakes, own_pictures, read_kept_test
 from cifarlab.files import sha256_of
@@ -56,19 +57,24 @@ def explain(
             cannot be shown, as when the data are gone, is a sentence in the explanation's ``notes``.
     """
     if not 0 <= mistakes <= MOST_MISTAKES:
-        raise UserError(f"mistakes: a run keeps {MOST_MISTAKES} of them; found {mistakes}")
+        raise UserError(f"mistakes: a run keeps at most {MOST_MISTAKES} of them; found {mistakes}")
     require_captum()
-    run.read_result(folder)  # of a run that has finished
-    description = run.read_description(folder)
+    result, description = run.read_result(folder), run.read_description(folder)
     classifier = Classifier.open(folder, device)
     trained = classifier.trained
     shown = _chosen(layers_of(classifier.network), dict(classifier.network.named_modules()), layers)
     notes = [] if shown else ["This network has no layer that Grad-CAM can show."]
     kept = read_kept_test(folder, len(trained.class_names), trained.image_size)
+    evidence(classifier.network, *_blank(classifier), shown)  # a layer without a map is refused at once
     if isinstance(judging_under(description.recipe, description.protocols).mode, TrainingMode):
         notes.append(
             "The run was judged in training mode, as published. What is shown here is the network in "
             "evaluation mode, which may answer differently."
+        )
+    if result["precision"] != "fp32":
+        notes.append(
+            f"The run was judged in {result['precision']}. What is shown here is the network in fp32, whose "
+            "probabilities differ by a little."
         )
     subjects = own_pictures(images, classifier)
     if kept is None:
@@ -93,7 +99,7 @@ def explain(
             for first in range(0, len(subjects), _AT_ONCE):
                 some = subjects[first : first + _AT_ONCE]
                 pictures += explained(some, classifier, shown, most, index, gallery)
-        temperature, missing = _temperature(description, classifier, data, kept)
+        temperature, missing = temperature_of(description, classifier, data, kept)
         explanation = Explanation(
             weights_sha256=sha256_of(folder / run.WEIGHTS),
             image_size=trained.image_size,
@@ -114,6 +120,8 @@ def _chosen(known: tuple[str, ...], modules: dict[str, Any], wanted: Sequence[st
     if tuple(wanted) == ALL:
         return known
     for name in wanted:
+        if name in ALL:
+            raise UserError("layers: give all alone, or the names of layers")
         if name not in modules or not name:
             raise UserError(f"no layer is called {name!r}; {nearest(name, known)}")
     return tuple(name for name in modules if name in wanted)
@@ -145,10 +153,10 @@ def _zeros(classifier: Classifier, data: OwnData | None) -> tuple[ZeroCount, ...
     return tuple(zero_counts(classifier.network, classifier.normalized(images)))
 
 
-def _temperature(
+def temperature_of(
     description: run.RunDescription, classifier: Classifier, data: OwnData | None, kept: KeptTest | None
 ) -> tuple[Temperature | None, list[str]]:
-    """The temperature, fitted on the validation images and judged on the test set, or why there is none."""
+    """The temperature, fitted on the validation images and judged on the test set, and what to say of it."""
     if data is None or kept is None:
         return None, []
     if not len(data.validation):
@@ -166,4 +174,19 @@ def _temperature(
         precision=description.recipe.precision,
     )
     labels = data.validation.labels[data.validation.indices].cpu()
-    return temperature_scaling((logits, labels), (kept.logits, kept.labels)), []
+    found = temperature_scaling((logits, labels), (kept.logits, kept.labels))
+    remarks = []
+    if bool((logits.argmax(1) == labels).all()):
+        remarks.append("Every validation image is classified right, so the temperature says little.")
+    if found.loss_after >= found.loss_before:
+        remarks.append(
+            f"The temperature does not carry over from the {found.fitted_on:,} validation images to the test "
+            "set: without it the loss there is no higher."
+        )
+    return found, remarks
+
+
+def _blank(classifier: Classifier) -> tuple[Tensor, Tensor]:
+    """One picture of zeros and a class, to ask a network something about itself."""
+    size, device = classifier.trained.image_size, classifier.device
+    return torch.zeros(1, 3, size, size, device=device), torch.zeros(1, dtype=torch.int64, device=device)

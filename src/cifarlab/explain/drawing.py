@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from cifarlab.explain.nearest import TrainingIndex
 from cifarlab.explain.overlay import overlay_png, picture_png
 from cifarlab.explain.subjects import Subject
 from cifarlab.predict import Classifier
+
+Item = TypeVar("Item")
 
 NEIGHBORS = 5
 _SHOWN_SIZE = 128
@@ -67,7 +70,7 @@ def explained(
     cams = grad_cam(network, images, said, layers)
     for_truth = grad_cam(network, images, truth, layers[-1:])
     attention = attention_masks(network, images)
-    shown_masks = evenly(tuple(attention), masks)
+    shown_masks = evenly(list(attention), masks)
     gradients = heat(integrated_gradients(network, images, said))
     covers = heat(occlusion(network, images, said))
 
@@ -119,10 +122,10 @@ def explained(
     return tuple(picture(place, subject) for place, subject in enumerate(subjects))
 
 
-def evenly(items: tuple[str, ...], at_most: int | None) -> tuple[str, ...]:
-    """Up to ``at_most`` of the items, the first and the last among them, at even distances; None for all."""
+def evenly(items: Sequence[Item], at_most: int | None) -> tuple[Item, ...]:
+    """Up to ``at_most`` (from 2 on) of the items, the first and the last among them, at even distances."""
     if at_most is None or len(items) <= at_most:
-        return items
+        return tuple(items)
     return tuple(items[round(place * (len(items) - 1) / (at_most - 1))] for place in range(at_most))
 
 

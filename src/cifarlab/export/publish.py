@@ -19,14 +19,16 @@ class Kind:
     """One format: its file in the run folder, how it is made, and how one of ours is recognized."""
 
     file: str
+    require: Callable[[], None]
+    """Raises a UserError unless what it needs is installed."""
     encode: Callable[[Classifier, Facts], bytes]
     is_ours: Callable[[bytes], bool]
 
 
 FORMATS: dict[Format, Kind] = {
-    "onnx": Kind("model.onnx", graph.encode, graph.is_ours),
+    "onnx": Kind("model.onnx", graph.require_onnx, graph.encode, graph.is_ours),
     # model.safetensors is the run's own file, which holds less.
-    "safetensors": Kind("export.safetensors", weights.encode, weights.is_ours),
+    "safetensors": Kind("export.safetensors", lambda: None, weights.encode, weights.is_ours),
 }
 
 
@@ -47,6 +49,7 @@ def export(folder: Path, format: Format = "onnx", out: Path | None = None) -> Pa
         Unavailable: the graph does not compute what the network does; nothing was written.
     """
     kind = FORMATS[format]
+    kind.require()
     facts, classifier = facts_of(folder), Classifier.open(folder, "cpu")
     target = out or folder / kind.file
     _refuse_foreign(target, kind)  # before the work, not after it

@@ -9,6 +9,7 @@ from cifarlab import files
 from cifarlab.errors import UserError
 from cifarlab.explain.activations import share_of_zeros
 from cifarlab.explain.explanation import FILE_NAME, FOLDER, Explanation, read_explanation
+from cifarlab.run import WEIGHTS
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -33,7 +34,7 @@ def read_inside(run: Path) -> tuple[Inside | None, tuple[str, ...]]:
         explanation = read_explanation(run)
         if explanation is None:
             return None, ()
-        if explanation.weights_sha256 != files.sha256_of(run / "model.safetensors"):
+        if explanation.weights_sha256 != files.sha256_of(run / WEIGHTS):
             return None, (
                 "The explanation in this folder is of other weights and not shown; "
                 "run cifarlab explain again.",

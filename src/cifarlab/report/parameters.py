@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from cifarlab.explain.drawing import evenly
 from cifarlab.parameter_statistics import BINS, REACH, LayerStatistics
 from cifarlab.report import words
 from cifarlab.report.drawing import Theme, open_axes
@@ -29,6 +30,8 @@ NO_TEST = (
     "moments say how far each layer is from it."
 )
 MOST_LAYERS = 30
+_TITLE = 22
+"""Letters above a panel."""
 _CELLS = 81
 """Of a panel's height."""
 
@@ -45,16 +48,15 @@ def how_near(moments: Iterable[tuple[float, float]]) -> str:
     return f"{sum(near)} of {len(near)} {are} close to normal ({CRITERION})"
 
 
-def evenly(count: int) -> list[int]:
-    """The places of at most ``MOST_LAYERS`` of so many layers, evenly spaced from first to last."""
-    if count <= MOST_LAYERS:
-        return list(range(count))
-    return [int(place) for place in np.linspace(0, count - 1, MOST_LAYERS).round()]
+def panel_title(name: str) -> str:
+    """A layer's name, its end rather than its beginning where it is long."""
+    return words.shortened(name if len(name) <= _TITLE else f"…{name[1 - _TITLE :]}", _TITLE)
 
 
 def signed(moment: float) -> str:
     """With two decimals, and a true minus sign."""
-    return f"{moment:+.{2 if abs(moment) < 10 else 0}f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{moment:+.{2 if abs(moment) < 10 else 0}f}"
+    return "+0.00" if text == "-0.00" else text.replace("-", "\N{MINUS SIGN}")
 
 
 def reading(epochs: Epochs, kept: int | None) -> str:
@@ -64,7 +66,7 @@ def reading(epochs: Epochs, kept: int | None) -> str:
     farthest = max(
         layers, key=lambda layer: max(abs(layer.skewness) / NEAR[0], abs(layer.kurtosis) / NEAR[1])
     )
-    near = how_near((each.skewness, each.kurtosis) for each in layers)
+    near = how_near((each.skewness, each.kurtosis) for each in layers if each.deviation > 0)
     which = "the epoch that was kept" if epoch == kept else "the last epoch that is known"
     return (
         f"After epoch {epoch}, {which}, {near}. Farthest from it is {words.shortened(farthest.name, 60)}, "
@@ -76,7 +78,7 @@ def reading(epochs: Epochs, kept: int | None) -> str:
 def histories(epochs: Epochs) -> dict[str, dict[int, LayerStatistics]]:
     """The same by layer, at most ``MOST_LAYERS`` of them."""
     names = list(dict.fromkeys(layer.name for layers in epochs.values() for layer in layers))
-    found: dict[str, dict[int, LayerStatistics]] = {names[place]: {} for place in evenly(len(names))}
+    found: dict[str, dict[int, LayerStatistics]] = {name: {} for name in evenly(names, MOST_LAYERS)}
     for epoch, layers in epochs.items():
         for layer in layers:
             if layer.name in found:
@@ -101,8 +103,7 @@ def epochs_figure(
         _panel(axes, known, range(first, last + 1), theme)
         if kept is not None and first <= kept <= last:
             axes.axvline(kept, color=theme.muted, linewidth=0.9, linestyle=":")
-        shown = name if len(name) <= 22 else f"…{name[-21:]}"
-        axes.set_title(words.shortened(shown, 22), fontsize=6.5, loc="left", pad=2)
+        axes.set_title(panel_title(name), fontsize=6.5, loc="left", pad=2)
     for axes in grid.ravel()[len(layers) :]:
         axes.remove()
     for axes in grid.ravel()[max(len(layers) - columns, 0) : len(layers)]:

@@ -13,8 +13,9 @@ from torch import nn
 
 from cifarlab import run
 from cifarlab.errors import UserError
+from cifarlab.explain.drawing import evenly
 from cifarlab.parameter_statistics import read_parameters
-from cifarlab.report import parameters, words
+from cifarlab.report import parameters
 from cifarlab.report.drawing import Theme, open_axes
 from cifarlab.report.lab.drawn import Drawing
 from cifarlab.report.lab.material import Material
@@ -56,8 +57,8 @@ def layers_drawing(material: Material) -> tuple[Drawing, ...]:
     """
     row, folder = material.best_run()
     layers = layers_of(run.load_network(folder)[1])
-    near = parameters.how_near((layer.skewness, layer.kurtosis) for layer in layers)
-    shown = [layers[place] for place in parameters.evenly(len(layers))]
+    near = parameters.how_near((each.skewness, each.kurtosis) for each in layers if each.weights.std() > 0)
+    shown = list(evenly(layers, parameters.MOST_LAYERS))
     some = ""
     if len(shown) < len(layers):
         some = f" Shown are {len(shown)} layers, evenly spaced from first to last."
@@ -93,9 +94,8 @@ def layers_figure(layers: list[Layer], theme: Theme) -> Figure:
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, layer in zip(grid, layers, strict=False):
         _histogram(axes, layer.weights, theme)
-        name = layer.name if len(layer.name) <= 22 else f"…{layer.name[-21:]}"
         moments = f"skew {signed(layer.skewness)}, kurt {signed(layer.kurtosis)}"
-        axes.set_title(f"{words.shortened(name, 22)}\n{moments}", fontsize=6.5, loc="left", pad=2)
+        axes.set_title(f"{parameters.panel_title(layer.name)}\n{moments}", fontsize=6.5, loc="left", pad=2)
     for axes in grid[len(layers) :]:
         axes.remove()
     return figure
