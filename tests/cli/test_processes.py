@@ -14,6 +14,7 @@ SMALL = ["--recipe.model.widths", "4", "4", "8", "--recipe.train-images", "200"]
 TRAIN = ["train", "demo", "--device", "cpu", *SMALL]
 
 
+@pytest.mark.soak  # tests/reliability/test_distributed.py kills processes without the command around them
 def test_a_killed_process_ends_the_command_with_one_line_and_the_run_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
     arguments = [*TRAIN, "--out", str(out), "--recipe.epochs", "8"]
