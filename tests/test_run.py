@@ -183,6 +183,22 @@ def test_runs_are_listed_by_name(trained: Path, tmp_path: Path) -> None:
     assert run.list_runs(tmp_path / "absent") == []
 
 
+def test_a_folder_that_may_not_be_looked_into_hides_no_other_run(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b", "locked", "a"):
+        shutil.copytree(trained, tmp_path / name)
+    is_file = Path.is_file
+
+    def guarded(path: Path) -> bool:
+        if path.parent.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", guarded)
+    assert [path.name for path in run.list_runs(tmp_path)] == ["a", "b"]
+
+
 def test_a_second_process_is_refused_and_a_free_lock_is_taken(tmp_path: Path) -> None:
     folder = tmp_path / "evil\x1b\nrun"
     with run.claimed(folder):

@@ -132,11 +132,15 @@ def require_run(folder: Path) -> None:
 
 
 def list_runs(folder: Path) -> list[Path]:
-    """The run folders directly in ``folder``, by name."""
+    """The run folders directly in ``folder``, by name; what cannot be looked into is passed over."""
     with one_line_errors(f"read {folder}"):
-        if not folder.is_dir():
-            return []
-        return sorted(path for path in folder.iterdir() if is_run(path))
+        inside = list(folder.iterdir()) if folder.is_dir() else []
+    found = []
+    for path in inside:
+        with contextlib.suppress(UserError):
+            if is_run(path):
+                found.append(path)
+    return sorted(found)
 
 
 def read_ending(folder: Path) -> dict[str, Any] | None:

@@ -25,9 +25,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_prints_its_address_answers_and_ends_at_once_with_ctrl_c(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param((), id="as a user does"),
+        # As a script does with a command behind which it writes &.
+        pytest.param(("sh", "-c", 'trap "" INT; exec "$@"', "sh"), id="ignored", marks=pytest.mark.soak),
+    ],
+)
+def test_it_prints_its_address_answers_and_ends_at_once_with_ctrl_c(
+    start: tuple[str, ...], run: Path, tmp_path: Path
+) -> None:
     command = subprocess.Popen(
-        [sys.executable, "-m", "cifarlab", "serve", str(run), "--port", "0", "--device", "cpu"],
+        [*start, sys.executable, "-m", "cifarlab", "serve", str(run), "--port", "0", "--device", "cpu"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -67,6 +77,8 @@ def _own_address() -> str:
         (["absent"], "absent does not exist"),
         (["RUN", "--runz", "x"], "did you mean --runs?"),
         (["LINKED"], "holds symbolic links"),
+        (["RUN", "--runs", "absent"], "--runs absent does not exist; name the folder that holds the runs"),
+        (["--runs", "FILE"], "recipe.json is no folder; name the folder that holds the runs"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -78,7 +90,12 @@ def test_wrong_use_is_said_in_one_line(
     for name in ("recipe.json", "metrics.jsonl"):
         (linked / name).symlink_to(run / name)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        named = {"RUN": str(run), "TAKEN": str(taken.getsockname()[1]), "LINKED": str(linked)}
+        named = {
+            "RUN": str(run),
+            "FILE": str(run / "recipe.json"),
+            "TAKEN": str(taken.getsockname()[1]),
+            "LINKED": str(linked),
+        }
         assert main(["serve", *[named.get(word, word) for word in arguments]]) == 2
     shown, complaint = capsys.readouterr()
     assert message in complaint and complaint.count("\n") == 1 and shown == ""

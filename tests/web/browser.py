@@ -3,7 +3,8 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+PATIENCE = 60.0
 
 FLAGS = (
     "--headless",
@@ -83,6 +87,25 @@ def requested(browser: webdriver.Chrome) -> list[str]:
 def complaints(browser: webdriver.Chrome) -> list[str]:
     """What the console has said since the last call."""
     return [entry["message"] for entry in _log(browser, "browser")]
+
+
+def until(holds: Callable[[], Any]) -> Any:
+    """What ``holds`` gives as soon as it is true."""
+    end = time.monotonic() + PATIENCE
+    while not (found := holds()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def texts(page: webdriver.Chrome, selector: str) -> list[str]:
+    """The visible text of every element that ``selector`` finds."""
+    return [each.text for each in page.find_elements(By.CSS_SELECTOR, selector)]
+
+
+def attribute(page: webdriver.Chrome, selector: str, name: str) -> str:
+    """An attribute of the first element that ``selector`` finds."""
+    return page.find_element(By.CSS_SELECTOR, selector).get_attribute(name) or ""
 
 
 def _log(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:

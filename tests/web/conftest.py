@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +18,9 @@ from cifarlab.train import train
 from models.narrow import NARROW
 from support import small_recipe, synthetic_source, synthetic_split
 from web.samples import HOSTILE, png
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +44,23 @@ def shown_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(runs / "unfinished", runs / "damaged")
     (runs / "damaged" / "recipe.json").write_text(json.dumps({"schema": "\ud800"}))
     return runs
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
+    """A browser for all tests of the page."""
+    from web.browser import chromium
+
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A PNG file of 64 × 48 random pixels."""
+    path = tmp_path / "picture.png"
+    path.write_bytes(png(np.random.RandomState(5).randint(0, 256, (48, 64, 3), dtype=np.uint8)))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 from cifarlab.data.digits import open_digits
 from cifarlab.explain.gradcam import layers_of
 from cifarlab.predict import Classifier, predict
+from cifarlab.web.desk import _Recent
 from web.samples import HOSTILE
 from web.served import Served, served
 
@@ -45,6 +46,7 @@ def test_the_list_tells_every_run_whatever_its_state(server: Served, shown_runs:
     assert by_name["digits"]["test_accuracy"] == result["test_accuracy"]
     assert by_name["digits"]["interval"] == result["interval"]
     assert {name for name, run in by_name.items() if run["usable"]} == {"attention", "digits", HOSTILE}
+    assert by_name["digits"]["names_data"] and not by_name[HOSTILE]["names_data"]
 
 
 def test_a_run_and_its_log(server: Served, shown_runs: Path) -> None:
@@ -54,7 +56,26 @@ def test_a_run_and_its_log(server: Served, shown_runs: Path) -> None:
     log = server.ask("/api/runs/digits/metrics").value
     lines = [json.loads(line) for line in (shown_runs / "digits" / "metrics.jsonl").read_text().splitlines()]
     assert [row["train_loss"] for row in log["epochs"]] == [line["train_loss"] for line in lines]
-    assert [row["epoch"] for row in server.ask("/api/runs/digits/metrics?after=1").value["epochs"]] == [2]
+    assert log["notes"] == []
+
+
+def test_a_damaged_log_is_said_and_one_that_has_not_begun_is_not(shown_runs: Path, tmp_path: Path) -> None:
+    for name in ("digits", "unfinished"):
+        shutil.copytree(shown_runs / name, tmp_path / name)
+    log = tmp_path / "digits" / "metrics.jsonl"
+    log.write_bytes(b"{torn\n" + log.read_bytes())
+    with served(tmp_path) as server:
+        told = server.ask("/api/runs/digits/metrics").value
+        assert len(told["epochs"]) == 2
+        assert told["notes"] == ["1 line of metrics.jsonl is torn or damaged and left out."]
+        log.unlink()
+        [missing] = server.ask("/api/runs/digits/metrics").value["notes"]
+        assert missing.startswith("metrics.jsonl is missing")
+        log.mkdir()
+        assert server.ask("/api/runs/digits/metrics").value["notes"] == ["metrics.jsonl cannot be read."]
+        (tmp_path / "unfinished" / "metrics.jsonl").unlink()
+        begun = {"status": "unfinished", "epochs": [], "notes": []}
+        assert server.ask("/api/runs/unfinished/metrics").value == begun
 
 
 @pytest.mark.parametrize("as_form", [True, False], ids=["form", "body"])
@@ -148,6 +169,8 @@ def test_the_openapi_description_is_whole(server: Served) -> None:
     }
     body = described["paths"]["/api/runs/{name}/predict"]["post"]["requestBody"]
     assert {"image/png", "multipart/form-data"} <= set(body["content"])
+    responses = described["paths"]["/api/runs/{name}/predict"]["post"]["responses"]
+    assert {"403", "404", "408", "409", "413", "422", "429", "503"} <= set(responses)
     assert "class" in described["components"]["schemas"]["Prediction"]["properties"]
 
 
@@ -160,3 +183,27 @@ def test_new_weights_in_a_run_are_used(shown_runs: Path, picture: bytes, tmp_pat
             server.ask("/api/runs/one/predict", picture).value["probabilities"].keys()
             != before["probabilities"].keys()
         )
+
+
+def test_the_media_type_of_a_form_may_be_written_in_capitals(server: Served, picture: bytes) -> None:
+    body, _ = form(picture)
+    headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    assert server.ask("/api/runs/digits/predict", body, headers=headers).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/static/app.js", "/runs/digits/report"])
+def test_a_page_may_be_asked_for_its_headers_alone(server: Served, path: str) -> None:
+    head, whole = server.ask(path, method="HEAD"), server.ask(path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == str(len(whole.body))
+
+
+def test_what_cannot_be_opened_pushes_nothing_out_of_the_desk() -> None:
+    kept = _Recent[str](2)
+    assert (kept.get(1, lambda: "one"), kept.get(2, lambda: "two")) == ("one", "two")
+    for key in (3, 4, 5):
+        with pytest.raises(ZeroDivisionError):
+            kept.get(key, lambda: str(1 // 0))
+    assert (kept.get(1, lambda: "new"), kept.get(2, lambda: "new")) == ("one", "two")
+    assert kept.get(3, lambda: "three") == "three"
+    assert kept.get(1, lambda: "new") == "new", "the one that was used longest ago made room"

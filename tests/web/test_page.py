@@ -2,11 +2,9 @@
 
 import base64
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -20,11 +18,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from cifarlab.predict import predict
-from web.browser import CONTRAST, NAMELESS, chromium, complaints, requested
+from web.browser import CONTRAST, NAMELESS, attribute, complaints, requested, texts, until
 from web.samples import HOSTILE, png
 from web.served import Served, served
-
-PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -33,47 +29,18 @@ def runs(shown_runs: Path) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with chromium(tmp_path_factory.mktemp("profile")) as started:
-        yield started
-
-
 @pytest.fixture
 def page(browser: Chrome, runs: Served) -> Iterator[Chrome]:
     """The front page, newly loaded. Whatever a test does on it: nothing was logged, and nobody else asked."""
     browser.get("about:blank")
     complaints(browser), requested(browser)
     browser.get(f"{runs.url}/")
-    _until(lambda: browser.find_elements(By.CSS_SELECTOR, "#network option"))
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "#network option"))
     yield browser
     assert browser.title != "hacked"
     assert complaints(browser) == []
     asked = requested(browser)
     assert asked and all(address.startswith(runs.url) for address in asked), asked
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "picture.png"
-    path.write_bytes(png(np.random.RandomState(5).randint(0, 256, (48, 64, 3), dtype=np.uint8)))
-    return path
-
-
-def _until(holds: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
-    while not (found := holds()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-    return found
-
-
-def _texts(page: Chrome, selector: str) -> list[str]:
-    return [each.text for each in page.find_elements(By.CSS_SELECTOR, selector)]
-
-
-def _attribute(page: Chrome, selector: str, name: str) -> str:
-    return page.find_element(By.CSS_SELECTOR, selector).get_attribute(name) or ""
 
 
 def _open(page: Chrome, runs: Served, place: str) -> None:
@@ -106,12 +73,12 @@ def test_a_picture_is_classified_and_explained(page: Chrome, file: Path, shown_r
             page.find_element(By.ID, "file").send_keys(str(file))
         case _:
             page.execute_script(PASTE, _base64(file))
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
     [expected] = predict(shown_runs / "digits", [file], device="cpu")
     ranked = sorted(expected.probabilities.items(), key=lambda item: -item[1])
-    assert _texts(page, ".bars .label") == [name for name, _ in ranked]
-    assert _texts(page, ".bars .share")[0] == f"{100 * ranked[0][1]:.1f} %"
-    assert f"digits: {expected.class_name}" in _attribute(page, "#status", "textContent")
+    assert texts(page, ".bars .label") == [name for name, _ in ranked]
+    assert texts(page, ".bars .share")[0] == f"{100 * ranked[0][1]:.1f} %"
+    assert f"digits: {expected.class_name}" in attribute(page, "#status", "textContent")
     width = page.execute_script("return document.getElementById('preview').naturalWidth")
     assert width == 64, "the picture itself is shown"
 
@@ -136,29 +103,29 @@ def _base64(file: Path) -> str:
 
 def test_a_click_takes_a_test_image_says_what_it_is_and_finds_similar_ones(page: Chrome) -> None:
     page.find_element(By.ID, "sample").click()
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .verdict"))
-    said, verdict = _texts(page, ".said bdi")[0], _texts(page, ".verdict")[0]
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .verdict"))
+    said, verdict = texts(page, ".said bdi")[0], texts(page, ".verdict")[0]
     called = page.find_element(By.ID, "picture-note").text.rpartition(" ")[2].rstrip(".")
     assert verdict == ("Right" if said == called else f"Wrong: it is {called}")
     page.find_element(By.CSS_SELECTOR, ".neighbors button").click()
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".neighbors ol"))
-    assert len(_texts(page, ".neighbors li")) == 8
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".neighbors ol"))
+    assert len(texts(page, ".neighbors li")) == 8
     assert all(page.execute_script("return [...document.images].map((each) => each.complete)"))
 
 
 def test_two_networks_side_by_side_and_another_layer(page: Chrome, file: Path, runs: Served) -> None:
     _open(page, runs, "#/?run=attention&with=digits")
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, "#network option"))
+    until(lambda: page.find_elements(By.CSS_SELECTOR, "#network option"))
     page.find_element(By.ID, "file").send_keys(str(file))
-    _until(lambda: len(page.find_elements(By.CSS_SELECTOR, ".result .scale")) == 2)
-    assert [text.partition(",")[0] for text in _texts(page, ".result > .kicker")] == ["attention", "digits"]
+    until(lambda: len(page.find_elements(By.CSS_SELECTOR, ".result .scale")) == 2)
+    assert [text.partition(",")[0] for text in texts(page, ".result > .kicker")] == ["attention", "digits"]
     assert len(page.find_elements(By.CSS_SELECTOR, ".result:first-child .masks img")) == 3
     before = page.find_element(By.CSS_SELECTOR, ".pair figure:last-child img").get_attribute("src")
     page.execute_script(
         "const layer = document.querySelectorAll('.evidence select')[1];"
         "layer.selectedIndex = 0; layer.dispatchEvent(new Event('change'))"
     )
-    _until(
+    until(
         lambda: (
             page.find_element(By.CSS_SELECTOR, ".pair figure:last-child img").get_attribute("src") != before
         )
@@ -191,13 +158,13 @@ def test_everything_is_reached_and_done_with_the_keyboard(page: Chrome) -> None:
         "network",
         "other",
     ]
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .verdict"))
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .verdict"))
 
 
 def test_a_file_that_is_no_picture_is_refused_in_words(page: Chrome, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     page.find_element(By.ID, "file").send_keys(str(tmp_path / "text.png"))
-    _until(lambda: "Unreadable picture" in page.find_element(By.ID, "problem").text)
+    until(lambda: "Unreadable picture" in page.find_element(By.ID, "problem").text)
     assert page.find_elements(By.CSS_SELECTOR, ".result") == []
     assert [text for text in complaints(page) if " 422 " not in text] == []
 
@@ -206,7 +173,7 @@ def test_a_photograph_that_is_too_large_to_send_is_made_smaller(page: Chrome, tm
     pixels = np.random.RandomState(1).randint(0, 256, (1000, 1400, 3), dtype=np.uint8)
     (tmp_path / "large.png").write_bytes(png(pixels))
     page.find_element(By.ID, "file").send_keys(str(tmp_path / "large.png"))
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .said"))
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .said"))
     assert "1280 × 915" in page.find_element(By.ID, "picture-note").text
 
 
@@ -217,10 +184,10 @@ def test_a_narrow_window_never_scrolls_sideways(page: Chrome, runs: Served, file
     try:
         _open(page, runs, place)
         ready = {"#/": "#network option", "#/runs": "#run-rows a", "api": ".operation"}
-        _until(lambda: page.find_elements(By.CSS_SELECTOR, ready.get(place, "#run-body svg")))
+        until(lambda: page.find_elements(By.CSS_SELECTOR, ready.get(place, "#run-body svg")))
         if place == "#/":
             page.find_element(By.ID, "file").send_keys(str(file))
-            _until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
+            until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
         assert page.execute_script("return document.documentElement.scrollWidth") <= 360
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -228,18 +195,18 @@ def test_a_narrow_window_never_scrolls_sideways(page: Chrome, runs: Served, file
 
 def test_hostile_names_and_reports_are_shown_and_do_nothing(page: Chrome, runs: Served, file: Path) -> None:
     _open(page, runs, f"#/?run={quote(HOSTILE)}")
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, "#network option"))
+    until(lambda: page.find_elements(By.CSS_SELECTOR, "#network option"))
     page.find_element(By.ID, "file").send_keys(str(file))
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
-    assert HOSTILE in _texts(page, ".bars .label")
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
+    assert HOSTILE in texts(page, ".bars .label")
     _open(page, runs, "#/runs")
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, "#run-rows a"))
+    until(lambda: page.find_elements(By.CSS_SELECTOR, "#run-rows a"))
     page.find_element(By.LINK_TEXT, HOSTILE).click()
-    frame = _until(lambda: page.find_elements(By.CSS_SELECTOR, "iframe"))[0]
+    frame = until(lambda: page.find_elements(By.CSS_SELECTOR, "iframe"))[0]
     assert page.find_element(By.ID, "run-title").text == HOSTILE
     page.execute_script("arguments[0].scrollIntoView()", frame)
     page.switch_to.frame(frame)
-    _until(lambda: "evil" in _texts(page, "p"))
+    until(lambda: "evil" in texts(page, "p"))
     page.switch_to.default_content()
     assert page.execute_script("return document.querySelectorAll('img[src=x], img[onerror]').length") == 0
     blocked = [text for text in complaints(page) if "Blocked script execution" not in text]
@@ -249,23 +216,23 @@ def test_hostile_names_and_reports_are_shown_and_do_nothing(page: Chrome, runs: 
 def test_the_curves_of_a_run_in_training_grow(page: Chrome, runs: Served, shown_runs: Path) -> None:
     point = ".plots figure:first-child circle.train"
     _open(page, runs, "#/runs/unfinished")
-    _until(lambda: "Epoch 1 of 2" in page.find_element(By.ID, "run-body").text)
+    until(lambda: "Epoch 1 of 2" in page.find_element(By.ID, "run-body").text)
     assert len(page.find_elements(By.CSS_SELECTOR, point)) == 1
     log = shown_runs / "unfinished" / "metrics.jsonl"
     before = log.read_text()
     try:
         log.write_text(before + json.dumps({"epoch": 2, "train_accuracy": 0.5, "train_loss": 1.0}) + "\n")
-        _until(lambda: len(page.find_elements(By.CSS_SELECTOR, point)) == 2)
+        until(lambda: len(page.find_elements(By.CSS_SELECTOR, point)) == 2)
     finally:
         log.write_text(before)
-    assert "training 50 at epoch 2" in _attribute(page, ".plots svg", "aria-label")
+    assert "training 50 at epoch 2" in attribute(page, ".plots svg", "aria-label")
 
 
 def test_the_api_page_tells_every_operation(page: Chrome, runs: Served) -> None:
     _open(page, runs, "api")
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".operation"))
-    assert "GET /api/runs/{name}/metrics" in _texts(page, ".operation h2")
-    assert len(_texts(page, ".operation")) == 7
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".operation"))
+    assert "GET /api/runs/{name}/metrics" in texts(page, ".operation h2")
+    assert len(texts(page, ".operation")) == 7
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -273,9 +240,9 @@ def test_all_text_has_contrast_and_every_field_a_name(page: Chrome, runs: Served
     features = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
     page.find_element(By.ID, "sample").click()
-    _until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
+    until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .scale"))
     for place, ready in (("", ".result"), ("#/runs", "#run-rows a"), ("#/runs/digits", "#run-body svg")):
         page.execute_script("location.hash = arguments[0]", place or "#/")
-        _until(partial(page.find_elements, By.CSS_SELECTOR, ready))
+        until(partial(page.find_elements, By.CSS_SELECTOR, ready))
         assert page.execute_script(CONTRAST) == []
         assert page.execute_script(NAMELESS) == []

@@ -12,9 +12,9 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
-from cifarlab.web.origin import AllowedHosts, allowed_hosts
+from cifarlab.web.origin import AllowedHosts, allowed_hosts, is_loopback
 from web.samples import HOSTILE, png
-from web.served import Served, served
+from web.served import Served, read_until_closed, served
 
 SECRET = b"what nobody outside may read"
 
@@ -95,7 +95,12 @@ def test_a_run_without_a_report_has_none(server: Served) -> None:
         ({"Host": "evil.example:80"}, 403),
         ({"Host": "127.0.0.1.evil.example"}, 403),
         ({"Host": "localhost.evil.example"}, 403),
-        ({"Host": "evil@127.0.0.1"}, 200),
+        ({"Host": "evil@127.0.0.1"}, 403),
+        ({"Host": "localhost#evil.example"}, 403),
+        ({"Host": "localhost/evil"}, 403),
+        ({"Host": "localhost:evil"}, 403),
+        ({"Host": "[::1]evil"}, 403),
+        ({"Host": "LOCALHOST.:9000"}, 200),
         ({"Host": "10.0.0.7"}, 403),
         ({"Host": "0.0.0.0"}, 403),
         ({"Host": ""}, 403),
@@ -123,6 +128,25 @@ def test_only_this_machine_and_its_own_pages_are_answered(
     assert server.ask("/api/runs", headers=given).status == status
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Origin", ("http://evil.example", "http://localhost")),
+        ("Sec-Fetch-Site", ("cross-site", "none")),
+        ("Host", ("evil.example", "localhost")),
+    ],
+)
+def test_who_says_twice_where_he_comes_from_is_refused(
+    server: Served, name: str, values: tuple[str, str]
+) -> None:
+    for fields, status in (((values[1],), b"200"), (values, b"40"), (values[::-1], b"40")):
+        lines = [f"{name}: {value}" for value in fields] + ["Host: localhost"] * (name != "Host")
+        with server.connect() as connection:
+            request = "\r\n".join(["GET /api/runs HTTP/1.1", *lines, "Connection: close", "", ""])
+            connection.sendall(request.encode())
+            assert read_until_closed(connection).startswith(b"HTTP/1.1 " + status)
+
+
 def test_a_link_elsewhere_may_open_the_front_page_and_nothing_else(server: Served) -> None:
     clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert server.ask("/", headers=clicked).status == 200
@@ -136,6 +160,7 @@ def test_a_server_for_others_takes_addresses_but_no_foreign_names() -> None:
     assert hosts.allow("10.0.0.7:8000") and hosts.allow("localhost")
     assert not hosts.allow("evil.example") and not hosts.allow("0.0.0.0")
     assert allowed_hosts("lab.example").allow("Lab.Example:8000")
+    assert is_loopback("LOCALHOST") and not is_loopback("lab.example")
     assert allowed_hosts("127.0.0.1") == AllowedHosts(frozenset({"localhost"}), any_address=False)
 
 
@@ -210,6 +235,18 @@ def test_hostile_names_come_out_as_text(server: Served) -> None:
     "broken", [b"x", b"--x\r\n", b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n"]
 )
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data"])
-def test_a_broken_form_is_refused(server: Served, broken: bytes, kind: str) -> None:
+def test_a_broken_form_is_refused(
+    server: Served, broken: bytes, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     answer = server.ask("/api/runs/digits/predict", broken, headers={"Content-Type": kind})
-    assert answer.status in (400, 422) and list(answer.value) == ["detail"]
+    assert answer.status == 422 and list(answer.value) == ["detail"]
+    assert caplog.records == [], "the terminal hears nothing of it"
+
+
+def test_a_form_whose_picture_is_no_file_is_refused_in_words(server: Served) -> None:
+    text = b'--x\r\nContent-Disposition: form-data; name="picture"\r\n\r\nbytes\r\n--x--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = server.ask("/api/runs/digits/predict", text, headers=headers)
+    assert answer.status == 422 and "the form holds no file" in answer.value["detail"]
+    strange = {"Content-Type": "multipart/form-data; boundary=x; charset=nope"}
+    assert server.ask("/api/runs/digits/predict", text, headers=strange).status == 422

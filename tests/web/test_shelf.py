@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from cifarlab.web.shelf import Shelf, Shelved
 
 
@@ -40,6 +42,22 @@ def test_links_lead_nowhere_but_into_the_package(tmp_path: Path) -> None:
     installed.mkdir(parents=True)
     (installed / "recipe.json").symlink_to(outside / "recipe.json")
     assert list(Shelf(None, tmp_path / "runs", {"fast-cnn": installed}).entries()) == ["fast-cnn"]
+
+
+def test_a_folder_that_becomes_unreadable_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "locked"):
+        _run(tmp_path / "runs" / name)
+    is_symlink = Path.is_symlink
+
+    def guarded(path: Path) -> bool:
+        if path.parent.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_symlink(path)
+
+    monkeypatch.setattr(Path, "is_symlink", guarded)
+    assert list(Shelf(None, tmp_path / "runs", {}).entries()) == ["a"]
 
 
 def test_a_run_that_begins_later_is_found(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from cifarlab.cli.parsing import parse
-from cifarlab.errors import UserError, printable
+from cifarlab.errors import Stopped, UserError, printable
+from cifarlab.files import one_line_errors
 
 if TYPE_CHECKING:
     from cifarlab.web.shelf import Shelf
@@ -23,8 +24,8 @@ class Options:
 
     run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]")] = None
     """The run folder to begin with."""
-    runs: Path = Path("runs")
-    """Where the other runs are looked for."""
+    runs: Path | None = None
+    """Where the other runs are looked for; otherwise in the folder runs, if there is one."""
     port: int = 8000
     """Of the address that is printed; 0 takes a free one."""
     host: str = "127.0.0.1"
@@ -38,13 +39,20 @@ def main(arguments: list[str]) -> None:
     options = parse(Options, "serve", arguments)
     if not 0 <= options.port <= 65535:
         raise UserError(f"--port {options.port} is not between 0 and 65535")
+    if options.runs is not None:
+        _require_folder(options.runs)
+    from cifarlab import run
+
+    if options.run is not None:
+        run.require_run(options.run)
+    if options.runs is not None:
+        run.list_runs(options.runs)  # for its complaint about a folder that may not be read
     try:
         import fastapi  # noqa: F401
         import python_multipart  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise UserError("serve needs more packages; run: pip install 'cifarlab[serve]'") from error
-    from cifarlab import run
     from cifarlab.runtime import device_named
     from cifarlab.shipped import shipped_runs
     from cifarlab.web.app import create_app
@@ -54,9 +62,7 @@ def main(arguments: list[str]) -> None:
     from cifarlab.web.shelf import Shelf
 
     device_named(options.device)
-    if options.run is not None:
-        run.require_run(options.run)
-    shelf = Shelf(options.run, options.runs, shipped_runs())
+    shelf = Shelf(options.run, options.runs or Path("runs"), shipped_runs())
     default, limits = _default(shelf, options.run), Limits()
     app = create_app(shelf, default, allowed_hosts(options.host), device=options.device, limits=limits)
     bound = bind(options.host, options.port)
@@ -68,6 +74,14 @@ def main(arguments: list[str]) -> None:
         )
     print(f"cifarlab is at {url_of(bound)} (Ctrl-C ends it)", flush=True)
     serve(app, bound, limits)
+    raise Stopped("stopped")  # a signal ended it; where SIGINT was ignored before, uvicorn just returns
+
+
+def _require_folder(runs: Path) -> None:
+    with one_line_errors(f"look into {runs}"):
+        if not runs.is_dir():
+            reason = "is no folder" if runs.exists() else "does not exist"
+            raise UserError(f"--runs {runs} {reason}; name the folder that holds the runs")
 
 
 def _default(shelf: "Shelf", given: Path | None) -> str | None:

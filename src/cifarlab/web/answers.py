@@ -32,6 +32,8 @@ class RunSummary(_Answer):
     usable: bool = False
     """Whether it has weights to classify with."""
     has_report: bool = False
+    names_data: bool = False
+    """Whether it says what opens its data, for sample and nearest."""
 
 
 class RunList(_Answer):
@@ -48,8 +50,6 @@ class RunDetails(RunSummary):
     image_size: int | None = None
     epochs: int | None = None
     """That the recipe asks for."""
-    names_data: bool = False
-    """Whether it says what opens its data, for sample and nearest."""
 
 
 class Metrics(_Answer):
@@ -57,6 +57,8 @@ class Metrics(_Answer):
 
     status: Literal["finished", "diverged", "unfinished", "damaged"]
     epochs: list[dict[str, float]]
+    notes: list[str]
+    """What the log lacks, in sentences."""
 
 
 class Prediction(_Answer):

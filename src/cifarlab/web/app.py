@@ -3,6 +3,7 @@
 import pathlib
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Query, Request
@@ -35,13 +36,16 @@ from cifarlab.web.pictures import OPENAPI_BODY, picture_of
 from cifarlab.web.shelf import REPORT, Shelf, Shelved
 from cifarlab.web.worker import Worker
 
+READING = ["GET", "HEAD"]
 NO_RUN = "there is no such run; /api/runs lists them"
 Name = Annotated[str, Path(description="of a run, as /api/runs lists it")]
 Picture = Annotated[bytes, Depends(picture_of)]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": meaning}
     for status, meaning in {
+        403: "asked by another page, or under another name",
         404: "no such run, layer or class",
+        408: "too slow in coming",
         409: "the run cannot do this",
         413: "larger than 2 MB",
         422: "not a picture, or a wrong parameter",
@@ -94,10 +98,11 @@ def _add_page(app: FastAPI) -> None:
             raise HTTPException(404, "there is no such page")
         return Response(files[name].content, media_type=files[name].media_type)
 
-    app.get("/", include_in_schema=False)(lambda: page("index.html"))
-    app.get("/api", include_in_schema=False)(lambda: page("api.html"))
-    app.get("/favicon.ico", include_in_schema=False)(lambda: page("icon.svg"))
-    app.get("/static/{name}", include_in_schema=False)(page)
+    route = partial(app.api_route, methods=READING, include_in_schema=False)
+    route("/")(lambda: page("index.html"))
+    route("/api")(lambda: page("api.html"))
+    route("/favicon.ico")(lambda: page("icon.svg"))
+    route("/static/{name}")(page)
 
 
 def _find(shelf: Shelf, name: str) -> Shelved:
@@ -117,12 +122,10 @@ def _add_runs(app: FastAPI, shelf: Shelf, default: str | None) -> None:
         return facts.details(_find(shelf, name))
 
     @app.get("/api/runs/{name}/metrics", summary="Its log, also while it is in training")
-    def read_metrics(
-        name: Name, after: Annotated[int, Query(description="only the epochs after this one")] = 0
-    ) -> Metrics:
-        return facts.metrics(_find(shelf, name), after)
+    def read_metrics(name: Name) -> Metrics:
+        return facts.metrics(_find(shelf, name))
 
-    @app.get("/runs/{name}/report", include_in_schema=False)
+    @app.api_route("/runs/{name}/report", methods=READING, include_in_schema=False)
     def read_report(name: Name) -> Response:
         try:
             content = (_find(shelf, name).folder / REPORT).read_bytes()

@@ -169,9 +169,9 @@ class _Recent(Generic[Kept]):
 
     def get(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
         if key not in self._kept:
-            while len(self._kept) >= self._count:
-                self._kept.popitem(last=False)  # before the new one is made: there is room for so many
-            self._kept[key] = make()
+            self._kept[key] = make()  # first: where it fails, nothing is pushed out
+            if len(self._kept) > self._count:
+                self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
@@ -196,8 +196,10 @@ def _part(training: DeviceSplit) -> DeviceSplit:
 
 def _state_of(folder: Path) -> tuple[Path, int]:
     """Changes when the run's weights do."""
-    path = folder / run.WEIGHTS
-    return folder, path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        return folder, (folder / run.WEIGHTS).stat().st_mtime_ns
+    except OSError:
+        return folder, 0  # whoever opens them says what is wrong
 
 
 def _class_names(classifier: Classifier) -> list[str]:

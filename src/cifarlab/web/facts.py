@@ -1,5 +1,6 @@
 """What a run folder tells of itself, as the API gives it; whatever stands in it, an answer comes out."""
 
+import os
 from typing import Any, Literal
 
 from cifarlab import run
@@ -28,19 +29,19 @@ def details(shelved: Shelved) -> RunDetails:
         class_names=[printable(name) for name in description.data.class_names],
         image_size=description.data.image_size,
         epochs=description.recipe.epochs,
-        names_data=isinstance(ending.get("data_argument"), str) and bool(ending["data_argument"]),
     )
 
 
-def metrics(shelved: Shelved, after: int) -> Metrics:
-    """The rows of the log that come after epoch ``after``."""
+def metrics(shelved: Shelved) -> Metrics:
+    """The rows of the log, and what is wrong with it."""
+    status, log = _status(*_read(shelved)), shelved.folder / run.METRICS
     try:
-        rows, _ = read_metrics(shelved.folder / run.METRICS)
-    except UserError:
-        rows = ()
-    later = [dict(row) for row in rows if row["epoch"] > after]
-    description, ending = _read(shelved)
-    return Metrics(status=_status(description, ending), epochs=later)
+        if status == "unfinished" and not (log.exists() and log.stat().st_size):
+            return Metrics(status=status, epochs=[], notes=[])  # it is not missing: its time has not come
+        rows, notes = read_metrics(log)
+    except (UserError, OSError):
+        return Metrics(status=status, epochs=[], notes=[f"{run.METRICS} cannot be read."])
+    return Metrics(status=status, epochs=[dict(row) for row in rows], notes=list(notes))
 
 
 def _read(shelved: Shelved) -> tuple[RunDescription | None, dict[str, Any]]:
@@ -63,7 +64,7 @@ def _common(shelved: Shelved, description: RunDescription | None, ending: dict[s
         "name": shelved.name,
         "origin": shelved.origin,
         "status": _status(description, ending),
-        "has_report": (shelved.folder / REPORT).is_file(),
+        "has_report": os.path.isfile(shelved.folder / REPORT),  # unlike Path's, never raises
     }
     if description is None:
         return known
@@ -75,7 +76,8 @@ def _common(shelved: Shelved, description: RunDescription | None, ending: dict[s
         "test_accuracy": _share(ending.get("test_accuracy")),
         "interval": _interval(ending.get("interval")),
         "test_images": _count(ending.get("test_images")),
-        "usable": (shelved.folder / run.WEIGHTS).is_file(),
+        "usable": os.path.isfile(shelved.folder / run.WEIGHTS),
+        "names_data": isinstance(ending.get("data_argument"), str) and bool(ending["data_argument"]),
     }
 
 

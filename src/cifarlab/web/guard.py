@@ -41,14 +41,14 @@ class Guard:
 
     async def _within_limits(self, scope: Scope, receive: Receive, send: Send, full: bool) -> None:
         limits, body = self._limits, b""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        refused = refusal(scope["method"], scope["path"], headers, self._hosts)
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        refused = refusal(scope["method"], scope["path"], fields, self._hosts)
         try:
             async with asyncio.timeout(limits.body_seconds):
                 if refused or full:
                     await discard_body(receive, limits)
                 else:
-                    body = await read_body(receive, headers.get("content-length"), limits)
+                    body = await read_body(receive, dict(fields).get("content-length"), limits)
         except Gone:
             return
         except TimeoutError:

@@ -6,12 +6,14 @@ across sites: browsers say so in ``Origin`` and ``Sec-Fetch-Site``. Or its host 
 """
 
 import ipaddress
+import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 LOCAL_NAMES = frozenset({"localhost"})
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
+_SAID_ONCE = ("host", "origin", "sec-fetch-site")
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,10 @@ class AllowedHosts:
 
     def allow(self, host: str) -> bool:
         """Whether the header ``host`` names this server."""
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-        except ValueError:
+        parts = _HOST.fullmatch(host)
+        if parts is None:
             return False
+        name = (parts["v6"] or parts["name"]).lower().removesuffix(".")
         if name in self.names:
             return True
         address = _address(name)
@@ -49,7 +51,7 @@ def allowed_hosts(bound: str) -> AllowedHosts:
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a server that is bound to ``host``."""
     address = _address(host)
-    return host in LOCAL_NAMES if address is None else address.is_loopback
+    return host.lower() in LOCAL_NAMES if address is None else address.is_loopback
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -60,12 +62,16 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def refusal(method: str, path: str, headers: Mapping[str, str], hosts: AllowedHosts) -> str | None:
+def refusal(method: str, path: str, fields: Sequence[tuple[str, str]], hosts: AllowedHosts) -> str | None:
     """Why a request is refused, in one line; None if it is not.
 
     Args:
-        headers: in lower case; every name once.
+        fields: all headers, their names in lower case.
     """
+    names = [name for name, _ in fields]
+    if any(names.count(name) > 1 for name in _SAID_ONCE):
+        return "the request says twice where it comes from"
+    headers = dict(fields)
     host = headers.get("host", "")
     if not hosts.allow(host):
         return "this server is not called so; open it under the address that cifarlab serve has printed"

@@ -31,12 +31,20 @@ async def picture_of(request: Request) -> bytes:
     Raises:
         HTTPException: 422, there is none.
     """
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=1, max_fields=8) as form:
-            files = [value for value in form.values() if isinstance(value, UploadFile)]
-            content = await files[0].read() if files else b""
-    else:
-        content = await request.body()
+    is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+    content = await _file_in_form(request) if is_form else await request.body()
     if not content:
         raise HTTPException(422, "no picture was sent; send a file as the body or as the field picture")
     return content
+
+
+async def _file_in_form(request: Request) -> bytes:
+    """The file in the form; nothing if the form is empty."""
+    try:
+        async with request.form(max_files=1, max_fields=8) as form:
+            files = [value for value in form.values() if isinstance(value, UploadFile)]
+            if form and not files:
+                raise HTTPException(422, "the form holds no file; curl sends one with -F picture=@FILE")
+            return await files[0].read() if files else b""
+    except HTTPException as error:
+        raise HTTPException(422, error.detail) from error  # Starlette says 400 of a broken form

@@ -1,6 +1,7 @@
 """Binding the socket, and serving until Ctrl-C."""
 
 import errno
+import logging
 import socket
 
 import uvicorn
@@ -61,6 +62,7 @@ def serve(app: ASGIApp, bound: socket.socket, limits: Limits) -> None:
 
 def server_for(app: ASGIApp, limits: Limits) -> uvicorn.Server:
     """uvicorn with nothing on that the page does not need."""
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # who sends a broken form hears of it
     return uvicorn.Server(
         uvicorn.Config(
             app,

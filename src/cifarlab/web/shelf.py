@@ -71,7 +71,10 @@ class Shelf:
 
 
 def _is_plain(folder: Path) -> bool:
-    return not folder.is_symlink() and not any((folder / name).is_symlink() for name in _READ)
+    try:
+        return not folder.is_symlink() and not any((folder / name).is_symlink() for name in _READ)
+    except OSError:
+        return False  # not readable
 
 
 def _free_name(folder: Path, taken: Mapping[str, Shelved]) -> str:

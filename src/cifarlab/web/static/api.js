@@ -8,7 +8,7 @@ export const listRuns = (signal) => ask("/api/runs", { signal });
 
 export const readRun = (run, signal) => ask(address(run), { signal });
 
-export const readMetrics = (run, after, signal) => ask(`${address(run)}/metrics?after=${after}`, { signal });
+export const readMetrics = (run, signal) => ask(`${address(run)}/metrics`, { signal });
 
 export const sampleOf = (run, index, signal) => ask(`${address(run)}/sample?index=${index}`, { signal });
 
@@ -39,7 +39,10 @@ async function ask(path, options) {
     if (error.name === "AbortError") throw error;
     throw new Refusal("the server does not answer; is cifarlab serve still running?");
   }
-  const value = await answer.json().catch(() => ({ detail: `the server answered ${answer.status}` }));
-  if (!answer.ok) throw new Refusal(String(value.detail));
+  const value = await answer.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
+  if (!answer.ok || value === null) throw new Refusal(value?.detail ?? `the server answered ${answer.status} in a broken form`);
   return value;
 }

@@ -37,6 +37,16 @@ export function percent(share, digits = 1) {
   return share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)}\u00a0%`;
 }
 
+/** 12345 as 12,345; what is not known is a dash. */
+export function count(value) {
+  return value === null || value === undefined ? "–" : value.toLocaleString("en");
+}
+
+/** "1 epoch", "12 epochs". */
+export function counted(value, one, many) {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
 function filled(element, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);

@@ -6,16 +6,17 @@ const KINDS = ["image/png", "image/jpeg", "image/webp", "image/bmp"];
 
 /**
  * Calls `take(blob, note)` with every picture that is dropped on the page, pasted, or chosen in `input`, and
- * `refuse(text)` where there was none. `zone` is marked while something is dragged over the page.
+ * `refuse(text)` where there was none. `choose()` is called first; the signal that it returns is aborted by a
+ * later choice, and the earlier one is dropped then. `zone` is marked while something is dragged over the page.
  */
-export function watchForPictures({ zone, input, take, refuse }) {
+export function watchForPictures({ zone, input, choose, take, refuse }) {
   const accept = async (file) => {
     if (!file) return refuse("That was no picture file. Save the picture first, then drop or choose the file.");
-    try {
-      take(...(await withinLimit(file)));
-    } catch {
-      refuse("This file is larger than 2 MB and cannot be read as a picture.");
-    }
+    const signal = choose();
+    const given = await withinLimit(file).catch(() => null);
+    if (signal.aborted) return;
+    if (given === null) return refuse("This file is larger than 2 MB and cannot be read as a picture.");
+    take(...given);
   };
   let depth = 0; // of dragenter and dragleave, which come for every element on the way
   const mark = (change) => {

@@ -1,7 +1,7 @@
 // What one network says of a picture: probabilities, where it looks, and what it was reminded of.
 
 import { explain, nearest, predict, readRun, Refusal } from "./api.js";
-import { announce, make, name, percent, present } from "./dom.js";
+import { announce, count, make, name, percent, present } from "./dom.js";
 
 const SHOWN_CLASSES = 10;
 const NEIGHBORS = 8;
@@ -15,7 +15,7 @@ export async function showResult(card, run, picture, signal) {
   card.append(...present([
     make("p", { class: "kicker" }, name(run), details.test_accuracy === null ? "" : `, ${percent(details.test_accuracy)} on its test set`),
     make("h2", { class: "said" }, name(answer.class), " ", make("span", {}, percent(share))),
-    verdict(answer.class, picture.truth),
+    verdict(answer.class, picture.truth, details.class_names),
     bars(answer.probabilities),
   ]));
   const evidence = make("div", { class: "evidence" });
@@ -25,9 +25,10 @@ export async function showResult(card, run, picture, signal) {
   return `${run}: ${answer.class}, ${percent(share)}`;
 }
 
-/** Where the truth is known: whether the network has it right. */
-function verdict(said, truth) {
+/** Where the truth is known: whether the network has it right. One that knows no such class cannot. */
+function verdict(said, truth, known) {
   if (truth === null) return null;
+  if (!known.includes(truth)) return make("p", { class: "note" }, "It is ", name(truth), ", a class that this network does not know.");
   return said === truth ? make("p", { class: "verdict right" }, "Right") : make("p", { class: "verdict wrong" }, "Wrong: it is ", name(truth));
 }
 
@@ -40,7 +41,7 @@ function bars(probabilities) {
   });
   const rest = ranked.length - rows.length;
   const list = make("ol", { class: "bars", "aria-label": "Probabilities" }, ...rows);
-  return rest > 0 ? make("div", {}, list, make("p", { class: "note" }, `${rest} other classes have less.`)) : list;
+  return rest > 0 ? make("div", {}, list, make("p", { class: "note" }, rest === 1 ? "1 other class has less." : `${rest} other classes have less.`)) : list;
 }
 
 async function showEvidence(place, asked) {
@@ -59,14 +60,17 @@ function gradCam(first, { run, picture, answer, details, signal }) {
   const overlay = make("img", { class: "map", src: first.grad_cam.overlay, width: 256, height: 256, alt: "" });
   const describe = () => (overlay.alt = `Evidence for ${className.value} in layer ${layer.value}`);
   describe();
+  let changes = 0;
   const change = async () => {
+    const change = ++changes; // an answer that comes after the next choice would stand under its label
     try {
       const next = await explain(run, picture.blob, layer.value, className.value, signal);
+      if (change !== changes) return;
       overlay.src = next.grad_cam.overlay;
       describe();
       announce(`${overlay.alt} is shown`);
     } catch (error) {
-      if (error instanceof Refusal) announce(error.message);
+      if (error instanceof Refusal && change === changes) announce(error.message);
     }
   };
   layer.addEventListener("change", change);
@@ -98,7 +102,7 @@ function neighbors(run, picture, signal) {
       const items = found.neighbors.map((each) =>
         make("li", {}, make("img", { class: "pixels", src: each.picture, width: 96, height: 96, alt: `Training image ${each.index}` }), name(each.class), make("span", { class: "note" }, each.similarity.toFixed(2))),
       );
-      const among = found.searched < found.training_images ? `${found.searched.toLocaleString("en")} of ${found.training_images.toLocaleString("en")}` : `all ${found.searched.toLocaleString("en")}`;
+      const among = found.searched < found.training_images ? `${count(found.searched)} of ${count(found.training_images)}` : `all ${count(found.searched)}`;
       place.replaceChildren(make("h3", {}, "Most similar training images"), make("ol", { class: "gallery" }, ...items), make("p", { class: "note" }, `The numbers are similarities as the network sees them, at most 1; it looked through ${among}.`));
     } catch (error) {
       if (error instanceof Refusal) place.replaceChildren(make("p", { class: "note" }, `No similar images: ${error.message}`), button);

@@ -1,8 +1,8 @@
 // One run: its facts, its learning curves (live while it trains), its report.
 
-import { listRuns, readMetrics, readRun, Refusal, reportOf } from "./api.js";
+import { listRuns, readMetrics, readRun, reportOf } from "./api.js";
 import { drawCurves } from "./curves.js";
-import { byId, make, name, percent } from "./dom.js";
+import { byId, count, counted, make, name, percent } from "./dom.js";
 import { stateBadge } from "./runs.js";
 
 const POLL_MS = 2000;
@@ -21,7 +21,7 @@ export async function openRun(run) {
     const curves = curvesCard(details, list.runs.filter((each) => each.name !== run), signal);
     byId("run-body").replaceChildren(facts(details), curves, ...report(details));
   } catch (error) {
-    if (error instanceof Refusal) byId("run-body").replaceChildren(make("p", { class: "problem", role: "alert" }, error.message));
+    if (!signal.aborted) byId("run-body").replaceChildren(make("p", { class: "problem", role: "alert" }, error.message));
   }
 }
 
@@ -33,10 +33,10 @@ export function closeRun() {
 function facts(details) {
   const rows = [
     ["State", stateBadge(details.status), details.status === "damaged" && "or of another version of cifarlab"],
-    ["Test accuracy", make("b", {}, percent(details.test_accuracy, 2)), details.interval && `95 % interval ${percent(details.interval[0])} to ${percent(details.interval[1])}, n = ${details.test_images.toLocaleString("en")}`],
-    ["Recipe", details.recipe && name(details.recipe), details.epochs && `${details.epochs} epochs, seed ${details.seed}`],
+    ["Test accuracy", make("b", {}, percent(details.test_accuracy, 2)), details.interval && `95 % interval ${percent(details.interval[0])} to ${percent(details.interval[1])}, n = ${count(details.test_images)}`],
+    ["Recipe", details.recipe && name(details.recipe), details.epochs && `${counted(details.epochs, "epoch", "epochs")}, seed ${details.seed}`],
     ["Network", details.network, details.image_size && `${details.image_size} × ${details.image_size} pixels`],
-    ["Data", details.data && name(details.data), details.class_names.length ? `${details.class_names.length} classes` : null],
+    ["Data", details.data && name(details.data), details.class_names.length ? counted(details.class_names.length, "class", "classes") : null],
   ];
   const list = rows.map(([term, value, note]) => make("div", {}, make("dt", {}, term), make("dd", {}, value || "–", note ? make("small", {}, note) : null)));
   const actions = details.usable ? make("p", { class: "buttons" }, make("a", { class: "button main", href: `#/?run=${encodeURIComponent(details.name)}` }, "Classify with it")) : null;
@@ -45,12 +45,18 @@ function facts(details) {
 
 function curvesCard(details, others, signal) {
   const place = make("div", { class: "plots" });
-  const live = make("p", { class: "note", role: "status" });
+  const live = make("p", { class: "note live", role: "status" });
+  const beside = make("p", { class: "note", role: "status" });
   const choice = make("select", { id: "curves-other" }, make("option", { value: "" }, "no other"), ...others.map((each) => make("option", { value: each.name }, each.name)));
   const shown = { rows: [], other: null };
   const draw = () => drawCurves(place, details.name, shown.rows, shown.other);
   choice.addEventListener("change", async () => {
-    shown.other = choice.value ? { name: choice.value, rows: (await readMetrics(choice.value, 0, signal)).epochs } : null;
+    const chosen = choice.value;
+    const answer = chosen ? await readMetrics(chosen, signal).catch((error) => error) : null;
+    if (signal.aborted || choice.value !== chosen) return;
+    const failed = answer instanceof Error;
+    shown.other = answer === null || failed ? null : { name: chosen, rows: answer.epochs };
+    beside.textContent = failed ? `${chosen}: ${answer.message}` : (answer?.notes ?? []).map((note) => `${chosen}: ${note}`).join(" ");
     draw();
   });
   const resized = new ResizeObserver(() => shown.rows.length && draw());
@@ -59,40 +65,44 @@ function curvesCard(details, others, signal) {
   follow(details, shown, draw, live, signal);
   return make("div", { class: "card" },
     make("div", { class: "heading" }, make("h2", {}, "Learning curves"), others.length ? make("label", { class: "labeled" }, make("span", {}, "Beside"), choice) : null),
-    live, place);
+    live, beside, place);
 }
 
-/** Asks for the epochs that are new, until the run has ended or the page is left. */
+/** Asks for the log again and again, until the run has ended or the page is left; a refusal ends nothing. */
 async function follow(details, shown, draw, live, signal) {
-  try {
-    for (;;) {
-      if (!document.hidden) {
-        const news = await readMetrics(details.name, shown.rows.at(-1)?.epoch ?? 0, signal);
-        shown.rows.push(...news.epochs);
-        if (news.epochs.length) draw();
-        live.textContent = said(details, shown.rows, news.status);
-        if (news.status !== "unfinished") {
-          if (details.status === "unfinished") openRun(details.name); // it has ended: result and report are there
-          return;
-        }
+  for (; !signal.aborted; await pause(POLL_MS, signal)) {
+    if (document.hidden) continue;
+    try {
+      const log = await readMetrics(details.name, signal);
+      if (log.status !== details.status) return openRun(details.name); // it has ended: result and report are there
+      if (JSON.stringify(log.epochs) !== JSON.stringify(shown.rows)) {
+        shown.rows = log.epochs; // whole: it may have been trained anew in the same folder
+        draw();
       }
-      await pause(POLL_MS, signal);
+      say(live, [progress(details, shown.rows), ...log.notes].join(" ").trim());
+      if (log.status !== "unfinished") return;
+    } catch (error) {
+      if (!signal.aborted) say(live, error.message);
     }
-  } catch (error) {
-    if (error instanceof Refusal) live.textContent = error.message;
   }
 }
 
-function said(details, rows, status) {
+function progress(details, rows) {
+  if (details.status !== "unfinished") return "";
   if (!rows.length) return "No epoch has been logged yet.";
-  const done = `Epoch ${rows.at(-1).epoch} of ${details.epochs ?? "?"}`;
-  return status === "unfinished" ? `${done}; new epochs appear here by themselves.` : "";
+  return `Epoch ${rows.at(-1).epoch} of ${details.epochs}; new epochs appear here by themselves.`;
 }
 
+/** Only what is new: a screen reader reads every change. */
+function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+/** Ends early when `signal` is aborted. */
 function pause(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
 }
 
