@@ -2,13 +2,14 @@
 
     python scripts/ship_weights.py runs/fast-cnn fast-cnn --limits "What it was not made for."
 
-Test pictures, logits and paths stay behind. The temperature on the card is fitted on the run's validation
-images.
+Test pictures, logits and paths stay behind. A temperature is fitted on the run's validation images and goes
+along with the weights.
 """
 
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from cifarlab import run
@@ -16,13 +17,13 @@ from cifarlab.errors import UserError
 from cifarlab.explain.conduct import temperature_of
 from cifarlab.explain.confidence import Temperature
 from cifarlab.explain.subjects import read_kept_test
-from cifarlab.files import make_folder, sha256_of, write_atomic, write_json
+from cifarlab.files import make_folder, write_atomic, write_json
 from cifarlab.own_data import own_data, own_source
 from cifarlab.predict import Classifier
 from cifarlab.report import words
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "src" / "cifarlab" / "weights"
-TRAVELS = (run.RECIPE, run.METRICS, run.WEIGHTS)
+TRAVELS = (run.RECIPE, run.METRICS)
 
 
 def temperature(folder: Path) -> Temperature:
@@ -60,7 +61,8 @@ seed {description.seed}, {result["last_epoch"]} epochs, {result["precision"]}:
   It is one run; how far another seed would land is not in the interval.
 - **Calibration**: expected calibration error {words.percent(scaling.error_before)}. With logits divided
   by {scaling.value:.3f}, fitted on the {words.count(scaling.fitted_on)} held-out images, it is
-  {words.percent(scaling.error_after)} on the test images. `predict` does not divide them.
+  {words.percent(scaling.error_after)} on the test images. `predict`, `serve` and the
+  ONNX export divide them; `evaluate` does not.
 - **Made on** {made}.
 - **Limits**: {limits}
 
@@ -79,12 +81,15 @@ def main() -> None:
     options = parser.parse_args()
     target = WEIGHTS / options.name
     make_folder(target)
-    text = card(options.run, options.name, temperature(options.run), options.limits)
+    scaling = temperature(options.run)
+    text = card(options.run, options.name, scaling, options.limits)
     for file in TRAVELS:
         shutil.copyfile(options.run / file, target / file)
     result = run.read_result(options.run)
     result.pop("data_argument", None)  # a path of the machine
-    write_json(target / run.RESULT, {**result, "weights_sha256": sha256_of(target / run.WEIGHTS)})
+    trained, weights, _ = run.read_weights(options.run)
+    sha256 = run.write_weights(target, weights, replace(trained, temperature=round(scaling.value, 3)))
+    write_json(target / run.RESULT, {**result, "weights_sha256": sha256})
     write_atomic(target / "card.md", text.encode())
     print(json.dumps({"name": options.name, "bytes": sum(p.stat().st_size for p in target.iterdir())}))
 

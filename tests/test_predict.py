@@ -2,6 +2,8 @@
 
 import io
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from cifarlab import run
 from cifarlab.data.digits import open_digits
 from cifarlab.errors import UserError
+from cifarlab.files import write_json
 from cifarlab.models import PlainCnn
 from cifarlab.predict import Classifier, Prediction, origin, predict
 from cifarlab.recipe import Recipe
@@ -186,3 +190,19 @@ def test_all_unreadable_pictures_are_counted(trained: Path, tmp_path: Path) -> N
         path.write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"6 of 7 pictures cannot be read: .*1\.png.*4\.png and 2 more"):
         predict(trained, paths, device="cpu")
+
+
+def test_a_temperature_divides_the_logits_and_changes_no_class(trained: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(trained, tmp_path / "warm"))
+    network, weights, _ = run.read_weights(folder)
+    sha256 = run.write_weights(folder, weights, replace(network, temperature=0.5))
+    write_json(folder / run.RESULT, {**run.read_result(folder), "weights_sha256": sha256})
+    pixels = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
+    plain, warm = (Classifier.open(each, "cpu").logits(pixels) for each in (trained, folder))
+    torch.testing.assert_close(warm, 2 * plain)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_temperature_that_makes_no_sense_is_refused(temperature: float, trained: Path) -> None:
+    with pytest.raises(UserError, match="temperature must be finite and above 0"):
+        replace(run.read_weights(trained)[0], temperature=temperature)

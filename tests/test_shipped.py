@@ -1,12 +1,15 @@
 """The weights that come with the package: found where the package is, whole, and as good as they say."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from cifarlab import shipped
 from cifarlab.cli import main
+from cifarlab.data.sources import open_source
 from cifarlab.errors import UserError
+from cifarlab.metrics import correct_count
 from cifarlab.models import LeNet
 from cifarlab.predict import Classifier
 from cifarlab.run import read_description, read_result
@@ -67,3 +70,14 @@ def test_predict_without_a_run_takes_the_weights_of_the_package_and_names_them(
     assert shown.count("\n") == 1 and shown.startswith(str(tmp_path / "photo.png"))
     folder = tmp_path / "weights" / DEFAULT
     assert said == (f"network: sample in {folder}, trained on digits; test accuracy 50.00% (n = 450)\n")
+
+
+@needs_weights
+@pytest.mark.skipif("CIFARLAB_PHOTOS" not in os.environ, reason="CIFARLAB_PHOTOS names no photographs")
+def test_the_default_weights_know_photographs_that_they_were_not_trained_on() -> None:
+    test = open_source(f"{os.environ['CIFARLAB_PHOTOS']}[100,500]").read_test()
+    logits = Classifier.open(default_run(), "cpu").logits(test.images)
+    accuracy = correct_count(logits, test.labels) / len(test)
+    assert accuracy >= 0.8
+    confidence = float(logits.softmax(1).amax(1).mean())
+    assert confidence == pytest.approx(accuracy, abs=0.05), "as sure as it is right"

@@ -63,7 +63,7 @@ class Classifier:
         return self.trained.normalize.apply(pixels.to(self.device))
 
     def logits(self, pixels: Tensor) -> Tensor:
-        """uint8 ``[N, 3, S, S]`` to logits, float32 ``[N, classes]`` on the CPU.
+        """uint8 ``[N, 3, S, S]`` to logits, divided by the temperature, float32 ``[N, classes]`` on the CPU.
 
         Raises:
             UserError: they are not finite.
@@ -74,7 +74,7 @@ class Classifier:
         logits = logits_of(self.network, whole(split, self.device), self.trained.normalize)
         if not bool(logits.isfinite().all()):
             raise UserError(f"the network in {self.folder} gives no finite answer; its weights are damaged")
-        return logits
+        return logits / self.trained.temperature
 
 
 def predict(folder: Path, images: Sequence[Path], *, device: str = "auto") -> list[Prediction]:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,13 @@ class TrainedNetwork:
     class_names: tuple[str, ...]
     image_size: int
     preparation: Preparation
+    temperature: float = 1.0
+    """Logits are divided by it where they become probabilities for a user (see ``explain.confidence``). A
+    run's own figures are without it."""
+
+    def __post_init__(self) -> None:
+        if not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise UserError(f"temperature must be finite and above 0, found {self.temperature}")
 
     def build(self) -> nn.Module:
         """The network with fresh weights."""

@@ -37,16 +37,17 @@ MARK = "cifarlab"
 
 
 class FromBytes(nn.Module):
-    """A network behind its normalization and before a softmax."""
+    """A network behind its normalization and before its temperature and a softmax."""
 
-    def __init__(self, network: nn.Module, normalize: Normalization) -> None:
+    def __init__(self, network: nn.Module, normalize: Normalization, temperature: float = 1.0) -> None:
         super().__init__()
         self.network = network
         self.normalize = normalize
+        self.temperature = temperature
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 ``[N, 3, S, S]`` to probabilities and logits, float32 ``[N, classes]``."""
-        logits = self.network(self.normalize.apply(images)).float()
+        logits = self.network(self.normalize.apply(images)).float() / self.temperature
         return logits.softmax(1), logits
 
 
@@ -67,7 +68,7 @@ def encode(classifier: Classifier, facts: Facts) -> bytes:
         Unavailable: the graph does not compute what the network does.
     """
     trained = classifier.trained
-    whole = FromBytes(classifier.network, trained.normalize).eval()
+    whole = FromBytes(classifier.network, trained.normalize, trained.temperature).eval()
     model = trace(whole, trained.image_size)
     strip(model)
     for key, value in metadata(classifier, facts).items():
