@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -100,7 +101,9 @@ def until(holds: Callable[[], Any]) -> Any:
 
 def texts(page: webdriver.Chrome, selector: str) -> list[str]:
     """The visible text of every element that ``selector`` finds."""
-    return [each.text for each in page.find_elements(By.CSS_SELECTOR, selector)]
+    while True:
+        with contextlib.suppress(StaleElementReferenceException):  # replaced between finding and reading it
+            return [each.text for each in page.find_elements(By.CSS_SELECTOR, selector)]
 
 
 def attribute(page: webdriver.Chrome, selector: str, name: str) -> str:

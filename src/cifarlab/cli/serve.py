@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from cifarlab.cli.parsing import parse
-from cifarlab.errors import Stopped, UserError, printable
+from cifarlab.errors import UserError, printable
 from cifarlab.files import one_line_errors
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def main(arguments: list[str]) -> None:
         )
     print(f"cifarlab is at {url_of(bound)} (Ctrl-C ends it)", flush=True)
     serve(app, bound, limits)
-    raise Stopped("stopped")  # a signal ended it; where SIGINT was ignored before, uvicorn just returns
 
 
 def _require_folder(runs: Path) -> None:

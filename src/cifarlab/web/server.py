@@ -7,7 +7,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from cifarlab.errors import UserError, from_os_error
+from cifarlab.errors import Stopped, UserError, from_os_error
 from cifarlab.web.connections import protocol_within
 from cifarlab.web.limits import Limits
 
@@ -56,8 +56,13 @@ def url_of(bound: socket.socket) -> str:
 
 
 def serve(app: ASGIApp, bound: socket.socket, limits: Limits) -> None:
-    """Answer until a signal ends it; Ctrl-C then raises KeyboardInterrupt, as anywhere."""
+    """Answer until a signal ends it.
+
+    Raises:
+        KeyboardInterrupt, Stopped: Ctrl-C.
+    """
     server_for(app, limits).run(sockets=[bound])
+    raise Stopped("stopped")  # where SIGINT was ignored before, uvicorn just returns
 
 
 def server_for(app: ASGIApp, limits: Limits) -> uvicorn.Server:
