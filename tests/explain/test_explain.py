@@ -1,7 +1,6 @@
 """A run explained: what is kept, what it says, and what happens where something is missing."""
 
 import io
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ import torch
 from PIL import Image
 
 from cifarlab import run
-from cifarlab.checkpoint import encode
 from cifarlab.data.sources import open_source
 from cifarlab.data.split import source_of
 from cifarlab.errors import UserError
@@ -27,28 +25,15 @@ from cifarlab.models import TinyAttention
 from cifarlab.own_data import own_data, own_source
 from cifarlab.predict import predict
 from cifarlab.train import train
+from explain.conftest import DIGITS, forget_mistakes
 from study_samples import RECIPE
 from support import CLASS_NAMES, contents, small_recipe, synthetic_source
-
-DIGITS = "digits[100,40]"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(RECIPE, open_source(DIGITS), folder, device="cpu", data_argument=DIGITS)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def explained(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Explanation]:
     folder = Path(shutil.copytree(trained, tmp_path_factory.mktemp("explained") / "tiny"))
     return folder, explain(folder, [_own_picture(folder.parent)], mistakes=3, device="cpu")
-
-
-@pytest.fixture
-def copied(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained, tmp_path / "tiny"))
 
 
 def _own_picture(folder: Path) -> Path:
@@ -198,19 +183,8 @@ def test_data_that_are_gone_and_hostile_names(tmp_path: Path) -> None:
     assert sizes == {(128, 128)}, "8 × 8 pixels, 16 times as large"
 
 
-def _forget_mistakes(folder: Path) -> None:
-    logits = torch.eye(10)[torch.arange(40) % 10]
-    kept = {
-        "logits": logits,
-        "labels": torch.arange(40) % 10,
-        "mistakes": torch.empty(0, dtype=torch.int64),
-        "mistake_images": torch.empty(0, 3, 32, 32, dtype=torch.uint8),
-    }
-    (folder / run.TEST_LOGITS).write_bytes(encode(kept, {}))
-
-
 def test_no_mistakes_and_no_test_images_are_sentences(copied: Path) -> None:
-    _forget_mistakes(copied)
+    forget_mistakes(copied)
     assert explain(copied, device="cpu").notes[0] == (
         "There are no mistakes to explain: every test image was classified right."
     )
@@ -236,52 +210,6 @@ def test_no_validation_images_are_a_sentence(copied: Path, monkeypatch: pytest.M
     assert found.notes[0].startswith("No temperature is fitted: the run held out no validation images")
 
 
-def _other_shape(folder: Path) -> None:
-    _forget_mistakes(folder)
-    content = (folder / run.TEST_LOGITS).read_bytes()
-    (folder / run.TEST_LOGITS).write_bytes(content[:-5])
-
-
-def _mistakes_beyond_the_end(folder: Path) -> None:
-    kept = {
-        "logits": torch.eye(10),
-        "labels": torch.arange(10),
-        "mistakes": torch.tensor([10]),
-        "mistake_images": torch.zeros(1, 3, 32, 32, dtype=torch.uint8),
-    }
-    (folder / run.TEST_LOGITS).write_bytes(encode(kept, {}))
-
-
-BROKEN: dict[str, tuple[Any, str]] = {
-    "unfinished": (lambda folder: (folder / run.RESULT).unlink(), "has not finished"),
-    "diverged": (lambda folder: run.mark_diverged(folder, "NaN"), "diverged: NaN"),
-    "torn weights": (
-        lambda folder: (folder / run.WEIGHTS).write_bytes(b"short"),
-        "model.safetensors is damaged",
-    ),
-    "torn logits": (_other_shape, "test_logits.safetensors is damaged"),
-    "wrong logits": (_mistakes_beyond_the_end, "test_logits.safetensors is damaged: it does not fit"),
-    "no run": (lambda folder: (folder / run.RECIPE).unlink(), "is not a run folder"),
-}
-
-
-@pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_run_is_said_in_one_line(case: str, copied: Path) -> None:
-    damage, message = BROKEN[case]
-    damage(copied)
-    with pytest.raises(UserError, match=message) as caught:
-        explain(copied, device="cpu")
-    assert str(caught.value).isprintable()
-    assert not (copied / FOLDER).exists()
-
-
-def test_a_layer_without_a_map_is_refused_before_the_long_work(copied: Path) -> None:
-    said: list[str] = []
-    with pytest.raises(UserError, match="layer classifier has no map"):
-        explain(copied, layers=["classifier"], device="cpu", say=said.append)
-    assert said == []
-
-
 def test_another_precision_is_said(copied: Path) -> None:
     result = run.read_result(copied)
     write_json(copied / run.RESULT, {**result, "precision": "bf16"})
@@ -302,25 +230,3 @@ def test_a_temperature_that_does_not_help_is_said(copied: Path, monkeypatch: pyt
 )
 def test_evenly_keeps_the_first_and_the_last(count: int, at_most: int | None, kept: tuple[int, ...]) -> None:
     assert evenly(range(count), at_most) == kept
-
-
-@pytest.mark.parametrize("mistakes", [-1, 25])
-def test_mistakes_have_a_range(mistakes: int, copied: Path) -> None:
-    with pytest.raises(UserError, match=f"a run keeps at most 24 of them; found {mistakes}"):
-        explain(copied, mistakes=mistakes)
-
-
-def test_a_damaged_explanation_is_said_in_one_line(copied: Path) -> None:
-    assert read_explanation(copied) is None
-    explain(copied, mistakes=1, device="cpu")
-    path = copied / FOLDER / EXPLANATION
-    value = json.loads(path.read_text())
-    for text, message in (
-        ("{", "not JSON"),
-        ("[]", "has schema None"),
-        (json.dumps({**value, "schema": 2}), "has schema 2"),
-        (json.dumps({**value, "pictures": [{}]}), "pictures.0.name: this field is missing"),
-    ):
-        path.write_text(text)
-        with pytest.raises(UserError, match=message):
-            read_explanation(copied)

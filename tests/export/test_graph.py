@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 
 import cifarlab
-from cifarlab import run
 from cifarlab.augment import MeanImage, Normalization
 from cifarlab.config import to_json
 from cifarlab.errors import Unavailable, UserError
@@ -291,13 +290,3 @@ def test_a_network_that_the_exporter_does_not_know_is_said_in_one_line(
     monkeypatch.setattr(torch.onnx, "export", fails)
     with pytest.raises(Unavailable, match="cannot export this network to ONNX"):
         export(folder)
-
-
-def test_the_temperature_is_in_the_graph(tmp_path: Path) -> None:
-    folder = untrained_run(tmp_path / "run", LeNet())
-    trained, weights, _ = run.read_weights(folder)
-    run.write_weights(folder, weights, replace(trained, temperature=0.5))
-    assert_same_answers(folder, export(folder))
-    pixels = colored_digits(7)
-    plain = Classifier.open(untrained_run(tmp_path / "plain", LeNet()), "cpu").logits(pixels)
-    torch.testing.assert_close(answers(folder / "model.onnx", pixels)[1], 2 * plain, atol=1e-4, rtol=1e-4)

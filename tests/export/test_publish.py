@@ -1,15 +1,19 @@
 """Where an export goes: beside the run's files or where it is asked for, never over someone's file."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from cifarlab import run
 from cifarlab.errors import UserError
 from cifarlab.export import export, graph, publish
 from cifarlab.files import write_json
 from cifarlab.models import LeNet
 from cifarlab.run import RESULT, mark_diverged
-from export_samples import untrained_run
+from export_samples import colored_digits, untrained_run
 from support import contents
 
 
@@ -66,3 +70,16 @@ def test_a_run_without_a_result_is_not_exported(folder: Path, tmp_path: Path) ->
         export(folder)
     with pytest.raises(UserError, match="ru does not exist; did you mean run"):
         export(tmp_path / "ru")
+
+
+def test_the_temperature_goes_along(folder: Path, tmp_path: Path) -> None:
+    plain = answer(export(folder))
+    trained, weights, _ = run.read_weights(folder)
+    run.write_weights(folder, weights, replace(trained, temperature=0.5))
+    np.testing.assert_allclose(answer(export(folder)), 2 * plain, atol=1e-4, rtol=1e-4)
+
+
+def answer(file: Path) -> Any:
+    """The logits of some pictures."""
+    session = pytest.importorskip("onnxruntime").InferenceSession(file, providers=["CPUExecutionProvider"])
+    return session.run(["logits"], {"images": colored_digits(7).numpy()})[0]
