@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cifarlab.augment import Normalization, Normalize
 from cifarlab.config import to_json
@@ -26,6 +26,17 @@ def colored_digits(count: int) -> Tensor:
     return (images * colors).to(torch.uint8)
 
 
+def _hand_inputs_on(network: nn.Module) -> None:
+    """Let every convolution add its input to its answer.
+
+    At random weights a deep network without shortcuts gives all pictures the same logits but for rounding,
+    and a comparison of two programs would compare that.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.add_(nn.init.dirac_(torch.empty_like(layer.weight), layer.groups))
+
+
 def untrained_run(folder: Path, model: Model, normalize: Normalization = SKEWED) -> Path:
     """A finished run whose network is far from its initial state: moved statistics, logits that differ."""
     description = RunDescription(
@@ -35,6 +46,7 @@ def untrained_run(folder: Path, model: Model, normalize: Normalization = SKEWED)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         network, inputs = trained.build(), normalize.apply(colored_digits(64))
+        _hand_inputs_on(network)
         if isinstance(network, CenteredNetwork):
             network.fit(lambda: iter([inputs]))
         for _ in range(3):

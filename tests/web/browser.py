@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
 
 PATIENCE = 60.0
 
@@ -99,16 +97,29 @@ def until(holds: Callable[[], Any]) -> Any:
     return found
 
 
+# The page replaces what it shows at any time. Finding an element and reading it in two requests of the
+# driver fails where it does so in between; one script runs without an interruption.
+
+
 def texts(page: webdriver.Chrome, selector: str) -> list[str]:
-    """The visible text of every element that ``selector`` finds."""
-    while True:
-        with contextlib.suppress(StaleElementReferenceException):  # replaced between finding and reading it
-            return [each.text for each in page.find_elements(By.CSS_SELECTOR, selector)]
+    """The visible text of every element that ``selector`` finds, with plain spaces."""
+    found: list[str] = page.execute_script(
+        "return [...document.querySelectorAll(arguments[0])]"
+        ".map((each) => each.checkVisibility() ? each.innerText.replaceAll('\\u00a0', ' ').trim() : '')",
+        selector,
+    )
+    return found
 
 
 def attribute(page: webdriver.Chrome, selector: str, name: str) -> str:
-    """An attribute of the first element that ``selector`` finds."""
-    return page.find_element(By.CSS_SELECTOR, selector).get_attribute(name) or ""
+    """An attribute, or else a property, of the first element that ``selector`` finds; empty without one."""
+    found: str | None = page.execute_script(
+        "const at = document.querySelector(arguments[0]);"
+        "return at && (at.getAttribute(arguments[1]) ?? at[arguments[1]])",
+        selector,
+        name,
+    )
+    return found or ""
 
 
 def _log(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:

@@ -105,7 +105,7 @@ def test_a_click_takes_a_test_image_says_what_it_is_and_finds_similar_ones(page:
     page.find_element(By.ID, "sample").click()
     until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .verdict"))
     said, verdict = texts(page, ".said bdi")[0], texts(page, ".verdict")[0]
-    called = page.find_element(By.ID, "picture-note").text.rpartition(" ")[2].rstrip(".")
+    called = texts(page, "#picture-note")[0].rpartition(" ")[2].rstrip(".")
     assert verdict == ("Right" if said == called else f"Wrong: it is {called}")
     page.find_element(By.CSS_SELECTOR, ".neighbors button").click()
     until(lambda: page.find_elements(By.CSS_SELECTOR, ".neighbors ol"))
@@ -120,16 +120,13 @@ def test_two_networks_side_by_side_and_another_layer(page: Chrome, file: Path, r
     until(lambda: len(page.find_elements(By.CSS_SELECTOR, ".result .scale")) == 2)
     assert [text.partition(",")[0] for text in texts(page, ".result > .kicker")] == ["attention", "digits"]
     assert len(page.find_elements(By.CSS_SELECTOR, ".result:first-child .masks img")) == 3
-    before = page.find_element(By.CSS_SELECTOR, ".pair figure:last-child img").get_attribute("src")
+    overlay = ".pair figure:last-child img"
+    before = attribute(page, overlay, "src")
     page.execute_script(
         "const layer = document.querySelectorAll('.evidence select')[1];"
         "layer.selectedIndex = 0; layer.dispatchEvent(new Event('change'))"
     )
-    until(
-        lambda: (
-            page.find_element(By.CSS_SELECTOR, ".pair figure:last-child img").get_attribute("src") != before
-        )
-    )
+    until(lambda: attribute(page, overlay, "src") not in ("", before))
 
 
 def test_everything_is_reached_and_done_with_the_keyboard(page: Chrome) -> None:
@@ -164,7 +161,7 @@ def test_everything_is_reached_and_done_with_the_keyboard(page: Chrome) -> None:
 def test_a_file_that_is_no_picture_is_refused_in_words(page: Chrome, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     page.find_element(By.ID, "file").send_keys(str(tmp_path / "text.png"))
-    until(lambda: "Unreadable picture" in page.find_element(By.ID, "problem").text)
+    until(lambda: "Unreadable picture" in texts(page, "#problem")[0])
     assert page.find_elements(By.CSS_SELECTOR, ".result") == []
     assert [text for text in complaints(page) if " 422 " not in text] == []
 
@@ -174,7 +171,7 @@ def test_a_photograph_that_is_too_large_to_send_is_made_smaller(page: Chrome, tm
     (tmp_path / "large.png").write_bytes(png(pixels))
     page.find_element(By.ID, "file").send_keys(str(tmp_path / "large.png"))
     until(lambda: page.find_elements(By.CSS_SELECTOR, ".result .said"))
-    assert "1280 × 915" in page.find_element(By.ID, "picture-note").text
+    assert "1280 × 915" in texts(page, "#picture-note")[0]
 
 
 @pytest.mark.parametrize("place", ["#/", "#/runs", "#/runs/digits", f"#/runs/{quote(HOSTILE)}", "api"])
@@ -203,7 +200,7 @@ def test_hostile_names_and_reports_are_shown_and_do_nothing(page: Chrome, runs: 
     until(lambda: page.find_elements(By.CSS_SELECTOR, "#run-rows a"))
     page.find_element(By.LINK_TEXT, HOSTILE).click()
     frame = until(lambda: page.find_elements(By.CSS_SELECTOR, "iframe"))[0]
-    assert page.find_element(By.ID, "run-title").text == HOSTILE
+    assert texts(page, "#run-title") == [HOSTILE]
     page.execute_script("arguments[0].scrollIntoView()", frame)
     page.switch_to.frame(frame)
     until(lambda: "evil" in texts(page, "p"))
@@ -216,7 +213,7 @@ def test_hostile_names_and_reports_are_shown_and_do_nothing(page: Chrome, runs: 
 def test_the_curves_of_a_run_in_training_grow(page: Chrome, runs: Served, shown_runs: Path) -> None:
     point = ".plots figure:first-child circle.train"
     _open(page, runs, "#/runs/unfinished")
-    until(lambda: "Epoch 1 of 2" in page.find_element(By.ID, "run-body").text)
+    until(lambda: any("Epoch 1 of 2" in text for text in texts(page, "#run-body")))
     assert len(page.find_elements(By.CSS_SELECTOR, point)) == 1
     log = shown_runs / "unfinished" / "metrics.jsonl"
     before = log.read_text()
