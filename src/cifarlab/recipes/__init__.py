@@ -6,6 +6,7 @@ from cifarlab.recipes import (
     cnn_to_shake_shake,
     demo,
     modern,
+    race,
     slim_attention,
     small_resnets,
     tiny_attention,
@@ -20,6 +21,7 @@ RECIPES: dict[str, NamedRecipe] = {
     **cnn_to_shake_shake.RECIPES,
     **cbam_aspp.RECIPES,
     **modern.RECIPES,
+    **race.RECIPES,
 }
 
 
