@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.measuring import now
+from cifarlab.captured import steps_for
 from cifarlab.config import vary
 from cifarlab.data.holdout import NoHoldout
 from cifarlab.data.split import Source
@@ -46,6 +47,8 @@ class OurLoop:
         self._job = prepare(description, Judging(NoHoldout(), select_by="last"), source, None, device)
         self._progress = start(device)
         self._guard = guard_for(self._job.optimizer, device)
+        self._steps = steps_for(self._job, self._guard)
+        self._steps.prepare(self._progress)
         self._saver = Saver(folder, self._job.network, self._job.optimizer, self._job.average)
         self._interrupts = Interrupts()
         self._display = Silence()
@@ -65,7 +68,15 @@ class OurLoop:
         self._saver.save(self._progress)
         saved = now(self._device)
         self.save_seconds.append(saved - began)
-        train_epoch(self._job, self._progress, self._guard, self._saver, self._interrupts, self._display)
+        train_epoch(
+            self._job,
+            self._progress,
+            self._steps,
+            self._guard,
+            self._saver,
+            self._interrupts,
+            self._display,
+        )
         line = judge_epoch(self._job, self._progress, self._interrupts)
         append_metrics(self._folder, line)
         ended = now(self._device)

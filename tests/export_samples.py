@@ -14,6 +14,7 @@ from cifarlab.models import Model
 from cifarlab.models.centered import CenteredNetwork
 from cifarlab.recipe import Recipe
 from cifarlab.run import RECIPE, RESULT, RunDescription, trained_network, write_weights
+from cifarlab.views import TestTimeViews
 
 SKEWED = Normalize((0.1, 0.5, 0.7), (0.2, 0.25, 0.4))
 """Channels in a wrong order would show."""
@@ -24,6 +25,15 @@ def colored_digits(count: int) -> Tensor:
     images = open_digits().read_train().images[:count].float()
     colors = torch.rand(count, 3, 1, 1, generator=torch.Generator().manual_seed(1))
     return (images * colors).to(torch.uint8)
+
+
+def answers(file: Path, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Probabilities and logits of an exported graph."""
+    import onnxruntime  # an extra: loaded when asked for
+
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    probabilities, logits = session.run(["probabilities", "logits"], {"images": pixels.numpy()})
+    return torch.from_numpy(probabilities), torch.from_numpy(logits)
 
 
 def _hand_inputs_on(network: nn.Module) -> None:
@@ -37,10 +47,12 @@ def _hand_inputs_on(network: nn.Module) -> None:
             layer.weight.add_(nn.init.dirac_(torch.empty_like(layer.weight), layer.groups))
 
 
-def untrained_run(folder: Path, model: Model, normalize: Normalization = SKEWED) -> Path:
+def untrained_run(
+    folder: Path, model: Model, normalize: Normalization = SKEWED, views: TestTimeViews | None = None
+) -> Path:
     """A finished run whose network is far from its initial state: moved statistics, logits that differ."""
     description = RunDescription(
-        "sample", Recipe(model, normalize=normalize), open_digits().description, 0, "C"
+        "sample", Recipe(model, normalize=normalize, views=views), open_digits().description, 0, "C"
     )
     trained = trained_network(description)
     with torch.random.fork_rng(), torch.no_grad():

@@ -21,7 +21,7 @@ from cifarlab.models import PlainCnn
 from cifarlab.parameter_statistics import PARAMETERS
 from cifarlab.recipe import EvaluationMode, Judging, Recipe
 
-TIMING = ("images_per_second", "seconds")
+TIMING = ("images_per_second", "seconds", "preparation_seconds", "seconds_to_predictions")
 """What two equal runs may differ in."""
 
 CLASS_NAMES = ("cat", "dog", "frog")

@@ -7,8 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from cifarlab.models import CATALOG
-from cifarlab.optim import Muon, set_rate
-from cifarlab.optim.muon import orthogonalized
+from cifarlab.optim import Muon, keep_rates_on, set_rate
+from cifarlab.optim.muon import (
+    next_in_fewer_kernels,
+    next_of_iteration,
+    of_equal_rows,
+    of_equal_shape,
+    orthogonalized,
+    orthogonalized_together,
+)
 
 
 def network_of(seed: int = 0) -> nn.Module:
@@ -100,6 +107,31 @@ def test_orthogonalized_matrices_have_singular_values_near_1(shape: tuple[int, .
     assert (core - torch.diag_embed(core.diagonal(dim1=-2, dim2=-1))).abs().max() < 1e-3
 
 
+def test_what_a_gpu_computes_together_is_what_is_computed_apart() -> None:
+    randomness = torch.Generator().manual_seed(0)
+    shapes = [(6, 3, 3, 3), (6, 6, 3, 3), (8, 6, 1, 1), (8, 8), (8, 8, 3, 3), (6, 2), (8, 6)]
+    moves = [torch.randn(shape, generator=randomness) for shape in shapes]
+    groups = of_equal_rows(moves)
+    assert sorted(groups) == [[0, 1], [2, 6], [3, 4], [5]]
+    apart = orthogonalized_together(moves, of_equal_shape(moves), 5)
+    together = orthogonalized_together(moves, groups, 5)
+    for move, one, other in zip(moves, apart, together, strict=True):
+        assert one.shape == other.shape == move.shape
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
+
+
+def test_an_iteration_in_fewer_kernels_is_the_same_one() -> None:
+    matrices = torch.randn(3, 5, 9, generator=torch.Generator().manual_seed(0)) / 7
+    torch.testing.assert_close(next_in_fewer_kernels(matrices), next_of_iteration(matrices))
+
+
+def test_in_bf16_the_directions_are_those_of_fp32_but_not_their_last_bits() -> None:
+    matrices = torch.randn(12, 30, generator=torch.Generator().manual_seed(0))
+    exact, coarse = orthogonalized(matrices, 3), orthogonalized(matrices, 3, "bf16")
+    assert coarse.dtype == torch.float32
+    assert 1e-4 < (coarse - exact).abs().max() < 0.05
+
+
 def test_a_matrix_of_zeros_stays_one() -> None:
     assert not orthogonalized(torch.zeros(3, 4), 5).any()
 
@@ -119,3 +151,29 @@ def test_every_trainable_parameter_is_in_one_group(name: str) -> None:
     }
     assert id(network.get_parameter("classifier.weight")) not in orthogonal
     assert orthogonal
+
+
+def test_a_rate_on_the_device_gives_the_same_bits() -> None:
+    """As a recorded step reads it; and a step that found a bad gradient moves and remembers nothing."""
+    config, networks = Muon(weight_decay=0.2), [network_of().float() for _ in range(2)]
+    optimizers = [config.build(network) for network in networks]
+    keep_rates_on(torch.device("cpu"), optimizers[1])
+    rates = [group["lr"] for group in optimizers[1].param_groups]
+    for step in range(4):
+        for network, optimizer in zip(networks, optimizers, strict=True):
+            gradients(network, step)
+            set_rate(optimizer, config.lr / (step + 1))
+            optimizer.step()
+    assert all(group["lr"] is rate for group, rate in zip(optimizers[1].param_groups, rates, strict=True))
+    first, second = (network.state_dict() for network in networks)
+    assert all(torch.equal(first[name], value) for name, value in second.items())
+
+    before = {name: value.clone() for name, value in second.items()}
+    slots = [values["momentum_buffer"] for values in optimizers[1].state.values()]
+    speeds = [slot.clone() for slot in slots]
+    optimizers[1].found_inf = torch.ones(())  # type: ignore[attr-defined]
+    gradients(networks[1], 9)
+    networks[1].get_parameter("hidden.weight").grad.fill_(torch.nan)  # type: ignore[union-attr]
+    optimizers[1].step()
+    assert all(torch.equal(before[name], value) for name, value in networks[1].state_dict().items())
+    assert all(torch.equal(slot, speed) for slot, speed in zip(slots, speeds, strict=True))

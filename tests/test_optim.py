@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cifarlab.errors import UserError
-from cifarlab.optim import Adadelta, Adagrad, Adam, AdamW, Muon, Optimizer, Sgd, set_rate
+from cifarlab.optim import Adadelta, Adagrad, Adam, AdamW, Muon, Optimizer, Sgd, keep_rates_on, set_rate
 
 STEPS = 20
 Array = NDArray[np.float64]
@@ -252,3 +252,25 @@ def test_bad_values_are_refused_in_one_line(kind: type[Optimizer], values: dict[
         kind(**values)  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"{kind.__name__}: ")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "config", [Sgd(), Sgd(nesterov=True, weight_decay=0.1), Adam(), AdamW(), Muon()], ids=repr
+)
+def test_a_rate_on_the_device_is_read_at_every_step(config: Optimizer) -> None:
+    """As a recorded step reads it: the same bits, from the same place in memory."""
+    weights = []
+    for on_device in (False, True):
+        network = OneLayer()
+        optimizer = config.build(network)
+        if on_device:
+            keep_rates_on(torch.device("cpu"), optimizer)
+        place = optimizer.param_groups[0]["lr"]
+        for step in range(STEPS):
+            set_rate(optimizer, rate(config.lr, step))
+            network.classifier(torch.from_numpy(INPUTS)).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        assert not on_device or optimizer.param_groups[0]["lr"] is place
+        weights.append(network.classifier.weight.detach().clone())
+    assert torch.equal(*weights)

@@ -74,6 +74,7 @@ def test_the_weights_say_what_rebuilds_them_and_nothing_else(trained: Path) -> N
         "model": to_json(RECIPE.model),
         "normalize": to_json(RECIPE.normalize),
         "temperature": 1.0,
+        "views": None,
         "class_names": list("0123456789"),
         "image_size": 32,
         "preparation": to_json(open_digits().description.preparation),

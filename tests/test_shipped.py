@@ -13,7 +13,7 @@ from cifarlab.metrics import correct_count
 from cifarlab.models import LeNet
 from cifarlab.predict import Classifier
 from cifarlab.run import read_description, read_result
-from cifarlab.shipped import DEFAULT, default_run, shipped_runs
+from cifarlab.shipped import DEFAULT, default_run, run_or_shipped, shipped_runs
 from export_samples import untrained_run
 
 needs_weights = pytest.mark.skipif(not shipped_runs(), reason="this copy of the package has no weights yet")
@@ -70,6 +70,35 @@ def test_predict_without_a_run_takes_the_weights_of_the_package_and_names_them(
     assert shown.count("\n") == 1 and shown.startswith(str(tmp_path / "photo.png"))
     folder = tmp_path / "weights" / DEFAULT
     assert said == (f"network: sample in {folder}, trained on digits; test accuracy 50.00% (n = 450)\n")
+
+
+def test_a_shipped_network_goes_by_its_name_unless_a_folder_of_that_name_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx", reason="the extra export is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra export is not installed")
+    monkeypatch.setattr(shipped, "_FOLDER", tmp_path / "weights")
+    monkeypatch.chdir(tmp_path)
+    inside = untrained_run(tmp_path / "weights" / "small", LeNet())
+    held = set(inside.iterdir())
+    assert main(["export", "small"]) == main(["export", "small", "--format", "safetensors"]) == 0
+    assert (tmp_path / "small.onnx").exists() and (tmp_path / "small.safetensors").exists()
+    assert set(inside.iterdir()) == held, "the package is left as it is"
+    untrained_run(tmp_path / "small", LeNet())
+    assert run_or_shipped(Path("small")) == Path("small")
+    capsys.readouterr()
+    assert main(["export", "absent"]) == 2
+    assert "absent does not exist" in capsys.readouterr().err
+
+
+@needs_weights
+def test_the_digits_network_comes_with_the_package_and_knows_digits() -> None:
+    test = open_source("digits").read_test()
+    logits = Classifier.open(run_or_shipped(Path("digits")), "cpu").logits(test.images)
+    assert (
+        correct_count(logits, test.labels) / len(test)
+        == read_result(shipped_runs()["digits"])["test_accuracy"]
+    )
 
 
 @needs_weights

@@ -16,6 +16,7 @@ from cifarlab.models.modes import inference_mode
 from cifarlab.recipe import EvaluationMode, Mode, TrainingMode
 from cifarlab.runtime import Precision, autocast, own_randomness, reseed
 from cifarlab.statistics import accuracy_interval
+from cifarlab.views import TestTimeViews
 
 
 def never_stop() -> None:
@@ -45,6 +46,39 @@ def logits_of(
             with autocast(device, precision):
                 rows.append(network(normalize.apply(images)).float())
     return group.gathered(torch.cat(rows), len(data)).cpu()
+
+
+def with_views(
+    views: TestTimeViews | None,
+    first: Tensor,
+    network: nn.Module,
+    data: DeviceSplit,
+    normalize: Normalization,
+    *,
+    batch_size: int = 500,
+    precision: Precision = "auto",
+    check_stop: Callable[[], None] = never_stop,
+    group: Group = ALONE,
+) -> Tensor:
+    """The logits after all ``views``, from those of the images as they are, which ``logits_of`` has given.
+
+    ``first`` itself where there are no views. Of all images that are asked about again, each process of
+    ``group`` takes its part.
+    """
+    if views is None:
+        return first
+    device = data.images.device
+    again = views.asks_again(first).nonzero()[:, 0]
+    if not len(again):
+        return first
+    rows = []
+    with inference_mode(network):
+        for part in again[group.positions_of(len(again))].split(min(batch_size, len(again))):
+            check_stop()
+            images, _ = data.batch(part.to(device))
+            with autocast(device, precision):
+                rows.append(views.average(first[part].to(device), network, normalize.apply(images)))
+    return first.index_copy(0, again, group.gathered(torch.cat(rows), len(again)).cpu())
 
 
 def training_mode_logits(

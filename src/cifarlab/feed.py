@@ -1,5 +1,6 @@
-"""What the network is fed in one epoch: batches drawn, augmented, normalized and mixed on the device."""
+"""What the network is fed in one epoch: batches drawn, augmented, normalized, scaled, mixed on the device."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,6 +10,7 @@ from cifarlab.augment.mixing import mixed_labels
 from cifarlab.data.batches import DeviceSplit, epoch_order
 from cifarlab.distributed import Group
 from cifarlab.recipe import Recipe
+from cifarlab.resolution import scaled_down
 from cifarlab.runtime import generator
 
 
@@ -17,7 +19,7 @@ class Batch:
     """One process's part of a batch."""
 
     images: Tensor
-    """Normalized float32 ``[N, 3, H, W]``."""
+    """Normalized float32 ``[N, 3, S, S]``, of the size of this step."""
     targets: Tensor
     """Labels, int64 ``[N]``; where images are mixed, the share of every class, float32 ``[N, K]``."""
     weight: float
@@ -33,6 +35,7 @@ class Feed:
     recipe: Recipe
     training: DeviceSplit
     classes: int
+    epoch: int
     order: Tensor
     draws: list[Tensor]
     mixing_draws: Tensor | None
@@ -42,7 +45,8 @@ class Feed:
         size = self.recipe.batch_size
         positions_of_all = self.order[step * size : (step + 1) * size]
         positions, weight = group.part_of(positions_of_all)
-        images, labels = self._prepared(positions)
+        pixels = self.size_at(step)
+        images, labels = self._prepared(positions, pixels)
         if self.recipe.mix is None or self.mixing_draws is None:
             return Batch(images, labels, weight, len(positions_of_all))
         # The order is random, so the image at the other end of the batch is a random partner.
@@ -50,15 +54,24 @@ class Feed:
             other_images, other_labels = images.flip(0), labels.flip(0)
         else:
             # An image's draws are its own: the partner comes out as it does in the other process.
-            other_images, other_labels = self._prepared(group.part_of(positions_of_all.flip(0))[0])
+            partners = group.part_of(positions_of_all.flip(0))[0]
+            other_images, other_labels = self._prepared(partners, pixels)
         images, share = self.recipe.mix.apply(images, other_images, self.mixing_draws[positions])
         targets = mixed_labels(labels, other_labels, share, self.classes)
         return Batch(images, targets, weight, len(positions_of_all))
 
-    def _prepared(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+    def size_at(self, step: int) -> int:
+        """Height and width in pixels at which batch ``step`` is seen."""
+        whole, recipe = self.training.images.shape[-1], self.recipe
+        if recipe.resolution is None:
+            return whole
+        steps = math.ceil(len(self.training) / recipe.batch_size)
+        return recipe.resolution.size_at((self.epoch * steps + step) / (steps * recipe.epochs), whole)
+
+    def _prepared(self, positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
         images, labels = self.training.batch(positions)
         images = apply_all(self.recipe.augment, images, [drawn[positions] for drawn in self.draws])
-        return self.recipe.normalize.apply(images), labels
+        return scaled_down(self.recipe.normalize.apply(images), size), labels
 
 
 def feed_of_epoch(recipe: Recipe, training: DeviceSplit, classes: int, seed: int, epoch: int) -> Feed:
@@ -71,6 +84,7 @@ def feed_of_epoch(recipe: Recipe, training: DeviceSplit, classes: int, seed: int
         recipe,
         training,
         classes,
+        epoch,
         order=epoch_order(count, seed, epoch).to(device),
         draws=[drawn.to(device) for drawn in draw_epoch(recipe.augment, count, seed, epoch)],
         mixing_draws=mixing_draws,

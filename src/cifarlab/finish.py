@@ -1,6 +1,7 @@
 """The last chapter of a run: the chosen weights are judged on the test set and everything is written down."""
 
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,54 +14,72 @@ from cifarlab.config import fingerprint, to_json
 from cifarlab.data.batches import DeviceSplit, whole
 from cifarlab.data.split import Source, Split
 from cifarlab.errors import Diverged
-from cifarlab.evaluate import logits_in_mode, verdict
+from cifarlab.evaluate import logits_in_mode, verdict, with_views
 from cifarlab.files import write_atomic, write_json
+from cifarlab.freezing import freeze_first
 from cifarlab.interrupts import Interrupts
 from cifarlab.job import Job
-from cifarlab.models.cost import count_parameters, forward_flops
-from cifarlab.progress import Progress
+from cifarlab.models.cost import backward_flops, count_parameters, forward_flops
+from cifarlab.progress import Progress, Stopwatch
 from cifarlab.runtime import effective_precision, hardware, versions
 
 
 def finish(
-    job: Job, source: Source, progress: Progress, out: Path, interrupts: Interrupts, record: dict[str, str]
+    job: Job,
+    source: Source,
+    progress: Progress,
+    out: Path,
+    interrupts: Interrupts,
+    record: dict[str, str],
+    watch: Stopwatch,
 ) -> dict[str, Any]:
     """Open the test set, judge the last and the best epoch's weights, and write the run's results.
 
-    Leaves the best weights in the network. ``record`` holds what is kept of how the run was started. Of
-    several processes, all evaluate and the first writes.
+    Leaves the best weights in the network. ``record`` holds what is kept of how the run was started, and
+    ``watch`` has run since then. Of several processes, all evaluate and the first writes.
     """
     split = source.read_test()
     test = whole(split, job.training.images.device)
-    last_logits = _logits(job, test, interrupts)
-    job.judged.load_state_dict(progress.best_weights)
-    logits = _logits(job, test, interrupts)
-    written = job.group.from_first(lambda: _write(job, progress, split, logits, last_logits, out, record))
+    last = _judged(job, test, interrupts)
+    best = last
+    if progress.best_epoch != progress.epoch:
+        job.judged.load_state_dict(progress.best_weights)
+        best = _judged(job, test, interrupts)
+    seconds = watch.lap()
+    written = job.group.from_first(lambda: _write(job, progress, split, best, last, out, record, seconds))
     return cast(dict[str, Any], written)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a network says of the test images: logits, float32 ``[N, K]``."""
+
+    logits: Tensor
+    """After all views, where the recipe has some."""
+    without_views: Tensor
 
 
 def _write(
     job: Job,
     progress: Progress,
     split: Split,
-    logits: Tensor,
-    last_logits: Tensor,
+    judged: Judged,
+    judged_last: Judged,
     out: Path,
     record: dict[str, str],
+    seconds: float,
 ) -> dict[str, Any]:
     """Write everything, ``result.json`` last: where it is, the run is complete.
 
     A crash before loses nothing, since the resume state still holds both sets of weights.
     """
+    logits, last_logits = judged.logits, judged_last.logits
     if not bool(logits.isfinite().all() & last_logits.isfinite().all()):
         raise Diverged("the logits of the test images are not finite")
     description, device = job.description, job.training.images.device
     figures = verdict(logits, split.labels, split.class_names)
     untrained = _untrained(description)
     parameters = count_parameters(untrained)
-    flops = forward_flops(untrained, description.data.image_size)
-    # Backward costs twice as much as forward, but hardly anything where only the last layer is trained.
-    passes = 1 if job.is_frozen else 3
     best, last = progress.history[progress.best_epoch - 1], progress.history[-1]
     result = {
         "schema": run.SCHEMA_VERSION,
@@ -84,9 +103,12 @@ def _write(
         },
         "best_on_test": _best_on_test(progress.history),
         "parameters": {**asdict(parameters), "total": parameters.total},
-        "flops": flops,
-        "training_flops": passes * flops * len(job.training) * last["epoch"],
+        "flops": forward_flops(untrained, description.data.image_size),
+        "training_flops": training_flops(job, last["epoch"]),
         "seconds": round(progress.seconds, 3),
+        "preparation_seconds": round(progress.preparation_seconds, 3),
+        # Of this process, preparation included: from its first line to the last test prediction.
+        "seconds_to_predictions": round(seconds, 4),
         "data": to_json(description.data),
         "seed": description.seed,
         "protocols": description.protocols,
@@ -99,6 +121,9 @@ def _write(
         "hardware": hardware(device),
         **record,
     }
+    if description.recipe.views is not None:
+        correct = metrics.correct_count(judged.without_views, split.labels)
+        result["test_accuracy_without_views"] = correct / len(split)
     write_atomic(out / run.TEST_LOGITS, encode(_kept(logits, split), {}))
     sha256 = run.write_weights(out, progress.best_weights, run.trained_network(description))
     result["weights_sha256"] = sha256
@@ -113,9 +138,37 @@ def _untrained(description: run.RunDescription) -> nn.Module:
         return description.recipe.model.build(len(description.data.class_names), description.data.image_size)
 
 
-def _logits(job: Job, test: DeviceSplit, interrupts: Interrupts) -> Tensor:
+def training_flops(job: Job, epochs: int) -> int:
+    """What ``epochs`` epochs cost, at the true sizes of their images and without what was frozen."""
+    recipe, whole = job.description.recipe, job.description.data.image_size
+    resolution, freezing = recipe.resolution, None if job.is_frozen else recipe.freezing
+    images: Counter[tuple[int, int]] = Counter()
+    for step in range(epochs * job.steps):
+        done = step / job.all_steps
+        size = whole if resolution is None else resolution.size_at(done, whole)
+        frozen = 0 if freezing is None else freezing.count_at(done)
+        begin = step % job.steps * recipe.batch_size
+        images[size, frozen] += min(recipe.batch_size, len(job.training) - begin)
+    return sum(count * _flops_per_image(job, *kind) for kind, count in images.items())
+
+
+def _flops_per_image(job: Job, size: int, frozen: int) -> int:
+    """Of one training image of ``size`` pixels, with so many parts of the network ``frozen``."""
+    network = _untrained(job.description)
+    forward = forward_flops(network, size)
+    # Backward costs twice as much as forward, but hardly anything where only the last layer is trained.
+    if job.is_frozen:
+        return forward
+    if not frozen:
+        return 3 * forward
+    backward = backward_flops(network, size)
+    freeze_first(network, frozen)
+    return 3 * forward - (backward - backward_flops(network, size))
+
+
+def _judged(job: Job, test: DeviceSplit, interrupts: Interrupts) -> Judged:
     recipe = job.description.recipe
-    return logits_in_mode(
+    first = logits_in_mode(
         job.judging.mode,
         job.judged,
         test,
@@ -126,6 +179,18 @@ def _logits(job: Job, test: DeviceSplit, interrupts: Interrupts) -> Tensor:
         check_stop=interrupts.check,
         group=job.group,
     )
+    logits = with_views(
+        recipe.views,
+        first,
+        job.judged,
+        test,
+        recipe.normalize,
+        batch_size=job.judging.mode.batch_size,
+        precision=recipe.precision,
+        check_stop=interrupts.check,
+        group=job.group,
+    )
+    return Judged(logits, first)
 
 
 def _best_on_test(history: list[dict[str, Any]]) -> dict[str, Any] | None:

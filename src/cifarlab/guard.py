@@ -30,25 +30,46 @@ class FiniteGuard:
         self._interval = interval
         self._steps = 0
         self._first_bad: Tensor | None = None
+        self._found: Tensor | None = None
 
-    def before_step(self, loss: Tensor, network: nn.Module, number: int) -> None:
+    def before_step(self, loss: Tensor, network: nn.Module, number: float | Tensor) -> None:
         """Judge the scalar ``loss`` and the gradients in ``network``, between backward and step ``number``.
 
         Raises:
             Diverged: at this step or, with a longer interval, at one before it.
         """
+        self.judge(loss, network, number)
+        self.look_now_and_then()
+
+    def judge(self, loss: Tensor, network: nn.Module, number: float | Tensor) -> None:
+        """Note on the device whether a step is bad; nothing waits for it, and nothing moves in memory.
+
+        Args:
+            number: the step's; a scalar on the device where the step is recorded and replayed.
+        """
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         bad = ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
-        if self._first_bad is None:
+        if self._first_bad is None or self._found is None:
             self._first_bad = torch.full_like(norm, math.inf)
-        here = self._group.smallest(torch.where(bad, float(number), math.inf))
-        self._first_bad = torch.minimum(self._first_bad, here)
-        if skips_bad_steps(self._optimizer):
-            self._optimizer.found_inf = torch.isfinite(self._first_bad).float()  # type: ignore[attr-defined]
+            self._found = torch.zeros_like(norm, dtype=torch.float32)
+            if skips_bad_steps(self._optimizer):
+                self._optimizer.found_inf = self._found  # type: ignore[attr-defined]
+        here = self._group.smallest(torch.where(bad, number, math.inf))
+        self._first_bad.copy_(torch.minimum(self._first_bad, here))
+        self._found.copy_(torch.isfinite(self._first_bad))
+
+    def look_now_and_then(self) -> None:
+        """Look at the flag if as many steps as ``interval`` have been judged since the last look."""
         self._steps += 1
         if self._steps % self._interval == 0:
             self.look()
+
+    def forget(self) -> None:
+        """Take no notice of what was judged so far: it was none of the run's steps."""
+        if self._first_bad is not None and self._found is not None:
+            self._first_bad.fill_(math.inf)
+            self._found.zero_()
 
     def look(self) -> None:
         """Raise Diverged if any step so far was bad. Called before every save."""

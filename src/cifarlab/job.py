@@ -14,7 +14,15 @@ from cifarlab.data.holdout import per_class_subset
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
 from cifarlab.models.data_dependent import fit_to_data
-from cifarlab.preconditions import check_average, check_convolutions, check_last_batch
+from cifarlab.preconditions import (
+    check_average,
+    check_capture,
+    check_convolutions,
+    check_freezing,
+    check_last_batch,
+    check_resolution,
+    check_views,
+)
 from cifarlab.recipe import Judging, Recipe
 from cifarlab.run import RunDescription, load_weights, trained_network
 from cifarlab.runtime import generator, reseed
@@ -93,6 +101,10 @@ def prepare(
     recipe = description.recipe
     training, validation = divide(source, description, judging, device)
     check_average(recipe, len(training))
+    check_capture(recipe, group)
+    check_resolution(description)
+    check_freezing(description, group)
+    check_views(description)
     if not description.is_frozen:
         check_last_batch(recipe, description, len(training), group)
     if device.type == "cpu":
@@ -106,12 +118,14 @@ def prepare(
         network.get_submodule("classifier").requires_grad_()
     watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
     labels = training.labels[training.indices]
+    # Sizes are few in a run, and kernels for one size alone are the faster ones.
+    forward = torch.compile(network, dynamic=False) if recipe.compile else network
     return Job(
         description=description,
         judging=judging,
         group=group,
         network=network,
-        forward=group.shared(torch.compile(network) if recipe.compile else network, device),
+        forward=group.shared(forward, device),
         optimizer=recipe.optimizer.build(network),
         average=None if recipe.average is None else average_of(network),
         class_weights=recipe.loss.weights(labels, len(description.data.class_names)),

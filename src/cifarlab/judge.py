@@ -11,7 +11,7 @@ from cifarlab.data.batches import DeviceSplit, whole
 from cifarlab.data.sources import open_source
 from cifarlab.data.split import Source
 from cifarlab.errors import UserError, printable
-from cifarlab.evaluate import logits_in_mode, verdict
+from cifarlab.evaluate import logits_in_mode, verdict, with_views
 from cifarlab.exclusion import chosen_indices
 from cifarlab.job import divide
 from cifarlab.metrics import correct_count
@@ -59,15 +59,17 @@ def judge(
     if exclude is not None:
         chosen = _excluded(exclude, source, description)
     images = _images(source, description, part, place)
+    network, precision = network.to(place), description.recipe.precision
     logits = logits_in_mode(
         _mode(description, mode),
-        network.to(place),
+        network,
         images,
         trained.normalize,
         part=part,
         seed=description.seed,
-        precision=description.recipe.precision,
+        precision=precision,
     )
+    logits = with_views(trained.views, logits, network, images, trained.normalize, precision=precision)
     labels = images.labels[images.indices].cpu()
     figures = {
         "run": str(folder),

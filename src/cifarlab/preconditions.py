@@ -7,8 +7,11 @@ from torch import nn
 
 from cifarlab.distributed import Group
 from cifarlab.errors import UserError
+from cifarlab.models.in_parts import parts_of
+from cifarlab.models.modes import inference_mode
+from cifarlab.optim import Adam, AdamW, Muon, Sgd
 from cifarlab.recipe import Recipe
-from cifarlab.run import RunDescription
+from cifarlab.run import RunDescription, trained_network
 
 SAFE_IMAGE_SIZE, SAFE_CHANNELS = 32, 16
 """See ``check_convolutions``."""
@@ -55,9 +58,11 @@ def check_last_batch(recipe: Recipe, description: RunDescription, images: int, g
     last = images % recipe.batch_size or min(images, recipe.batch_size)
     if last // group.size > 1:
         return
+    whole = description.data.image_size
+    smallest = whole if recipe.resolution is None else recipe.resolution.sizes[0]
     with torch.device("meta"):
-        network = recipe.model.build(len(description.data.class_names), description.data.image_size)
-        one = torch.zeros(1, 3, description.data.image_size, description.data.image_size)
+        network = recipe.model.build(len(description.data.class_names), whole)
+        one = torch.zeros(1, 3, smallest, smallest)
     try:
         network.train()(one)
     except ValueError as error:
@@ -66,6 +71,82 @@ def check_last_batch(recipe: Recipe, description: RunDescription, images: int, g
             f"the last batch of an epoch has {last} of {images:,} images{processes}, and this network cannot "
             "be trained on a single image; take another --recipe.batch-size"
         ) from error
+
+
+def check_resolution(description: RunDescription) -> None:
+    """Refuse sizes to scale down to that are none, or at which the network cannot be used.
+
+    Raises:
+        UserError: a size is not below the data's own, or is one that the network does not take.
+    """
+    recipe, whole = description.recipe, description.data.image_size
+    if recipe.resolution is None:
+        return
+    with torch.device("meta"):
+        network = trained_network(description).build()
+    for size in recipe.resolution.sizes:
+        if size >= whole:
+            raise UserError(
+                f"resolution.sizes: {size} pixels are not below the {whole} of the images; take smaller ones"
+            )
+        check_size(recipe, size)
+        try:
+            with inference_mode(network):
+                network(torch.zeros(1, 3, size, size, device="meta"))
+        except RuntimeError as error:
+            raise UserError(
+                f"resolution: this network takes images of {whole} pixels only, since a layer of it, or the "
+                "mean image that is subtracted, has their size; leave resolution out"
+            ) from error
+
+
+def check_freezing(description: RunDescription, group: Group) -> None:
+    """Refuse to freeze parts that the network has not, or in several processes.
+
+    Raises:
+        UserError: so it is; it says how many parts there are.
+    """
+    freezing = description.recipe.freezing
+    if freezing is None:
+        return
+    if group.size > 1:
+        # DistributedDataParallel waits for the gradient of every parameter that it began with.
+        raise UserError("freezing: parts can be frozen late in a run of one process only; leave it out")
+    with torch.device("meta"):
+        parts = parts_of(trained_network(description).build())
+    if not parts:
+        raise UserError(
+            "freezing: this network has no parts to freeze before the others (FastCnn has); leave it out"
+        )
+    if len(freezing.after) > len(parts):
+        raise UserError(
+            f"freezing.after freezes {len(freezing.after)} parts, and this network has {len(parts)} beside "
+            "its last layer; give fewer shares"
+        )
+
+
+def check_capture(recipe: Recipe, group: Group) -> None:
+    """Refuse to record steps that several processes take together, or an optimizer that asks the device.
+
+    Raises:
+        UserError: so it is.
+    """
+    if not recipe.capture:
+        return
+    if group.size > 1:
+        raise UserError("capture: steps can be recorded in a run of one process only; leave it out")
+    if not isinstance(recipe.optimizer, Sgd | Adam | AdamW | Muon):
+        name = type(recipe.optimizer).__name__
+        raise UserError(
+            f"capture: {name}'s step cannot be recorded; take Sgd, Adam, AdamW or Muon, or leave it out"
+        )
+
+
+def check_views(description: RunDescription) -> None:
+    """Refuse views moved as far as the image is wide, of which nothing would be left to reflect."""
+    views, size = description.recipe.views, description.data.image_size
+    if views is not None and views.shift >= size:
+        raise UserError(f"views.shift: {views.shift} pixels are too many for images of {size}; take fewer")
 
 
 def check_size(recipe: Recipe, image_size: int) -> None:

@@ -14,7 +14,7 @@ from cifarlab.data.memory import LOADING_COPIES, refuse_beyond_memory
 from cifarlab.data.pictures import decode
 from cifarlab.data.split import Split
 from cifarlab.errors import UserError
-from cifarlab.evaluate import logits_of
+from cifarlab.evaluate import logits_of, with_views
 from cifarlab.run import TrainedNetwork
 from cifarlab.runtime import device_named
 
@@ -63,7 +63,9 @@ class Classifier:
         return self.trained.normalize.apply(pixels.to(self.device))
 
     def logits(self, pixels: Tensor) -> Tensor:
-        """uint8 ``[N, 3, S, S]`` to logits, divided by the temperature, float32 ``[N, classes]`` on the CPU.
+        """uint8 ``[N, 3, S, S]`` to logits, after all views and divided by the temperature.
+
+        float32 ``[N, classes]`` on the CPU.
 
         Raises:
             UserError: they are not finite.
@@ -71,7 +73,9 @@ class Classifier:
         if not len(pixels):
             return torch.empty(0, len(self.trained.class_names))
         split = Split(pixels, torch.zeros(len(pixels), dtype=torch.int64), self.trained.class_names)
-        logits = logits_of(self.network, whole(split, self.device), self.trained.normalize)
+        data, normalize = whole(split, self.device), self.trained.normalize
+        first = logits_of(self.network, data, normalize)
+        logits = with_views(self.trained.views, first, self.network, data, normalize)
         if not bool(logits.isfinite().all()):
             raise UserError(f"the network in {self.folder} gives no finite answer; its weights are damaged")
         return logits / self.trained.temperature

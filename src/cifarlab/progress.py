@@ -26,6 +26,8 @@ class Progress:
     """Spent in the current epoch's steps."""
     seconds: float = 0.0
     """Spent in the epochs so far, evaluation and saving included."""
+    preparation_seconds: float = 0.0
+    """Spent by this process, before its first step, on compiling and recording steps (``captured``)."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """The lines of ``metrics.jsonl``."""
     best_epoch: int = 0

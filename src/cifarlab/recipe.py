@@ -8,12 +8,15 @@ from cifarlab.augment import Augmentation, Mixing, Normalization, Normalize
 from cifarlab.averaging import MovingAverage
 from cifarlab.data.holdout import Fraction, Holdout, NoHoldout
 from cifarlab.errors import UserError
+from cifarlab.freezing import LateFreezing
 from cifarlab.losses import CrossEntropy, Loss
 from cifarlab.models import Model
 from cifarlab.optim import Adam, Optimizer
 from cifarlab.penalties import Penalty
+from cifarlab.resolution import GrowingResolution
 from cifarlab.runtime import Precision
 from cifarlab.schedules import Constant, Plateau, Schedule
+from cifarlab.views import TestTimeViews
 
 SelectBy = Literal["val_loss", "val_accuracy", "val_balanced_accuracy", "test_accuracy", "last"]
 
@@ -73,6 +76,8 @@ class Recipe:
     normalize: Normalization = Normalize()
     mix: Mixing | None = None
     """Mixing of training images with one another, after everything else."""
+    resolution: GrowingResolution | None = None
+    """Begin on smaller copies of the training images."""
     optimizer: Optimizer = Adam()
     schedule: Schedule = Constant()
     loss: Loss = CrossEntropy()
@@ -80,8 +85,12 @@ class Recipe:
     """A term of the loss on the size of parameters, apart from the optimizer's weight decay."""
     clip_norm: float | None = None
     """Scale all gradients down to this norm where theirs is higher."""
+    freezing: LateFreezing | None = None
+    """Stop training the network's first parts before the end."""
     average: MovingAverage | None = None
     """Judge, and keep, an average of the weights in the place of the last ones."""
+    views: TestTimeViews | None = None
+    """Judge the finished run, and answer for it, by several views of each picture."""
     epochs: int = 20
     batch_size: int = 128
     patience: int | None = None
@@ -95,6 +104,9 @@ class Recipe:
     precision: Precision = "auto"
     compile: bool = False
     """Compile the network with ``torch.compile``: slower to start, faster per step on a GPU."""
+    capture: bool = False
+    """Record each kind of step as a CUDA graph and replay it: for networks that a GPU runs faster than Python
+    can launch their kernels."""
 
     def __post_init__(self) -> None:
         _require_at_least_one(self, "epochs", "batch_size")
@@ -121,14 +133,16 @@ def judging_under(recipe: Recipe, protocols: Protocols) -> Judging:
     if protocols != "A":
         if recipe.judging.select_by == "test_accuracy":
             raise UserError("judging.select_by: only protocol A may choose the epoch on the test set")
-        return _with_validation_if_needed(recipe, recipe.judging)
+        return _checked(recipe, recipe.judging)
     if recipe.published is None:
         raise UserError("this recipe has no judging as published (protocol A); it has protocols C and B,C")
-    return _with_validation_if_needed(recipe, recipe.published)
+    return _checked(recipe, recipe.published)
 
 
-def _with_validation_if_needed(recipe: Recipe, judging: Judging) -> Judging:
-    """``judging``, after a look whether what needs validation images has some."""
+def _checked(recipe: Recipe, judging: Judging) -> Judging:
+    """``judging``, after a look whether it fits the recipe, and what needs validation images has some."""
+    if recipe.views is not None and isinstance(judging.mode, TrainingMode):
+        raise UserError("views need a network in evaluation mode, and this recipe judges it in training mode")
     if isinstance(judging.holdout, NoHoldout):
         if judging.select_by.startswith("val"):
             raise UserError(f"select_by {judging.select_by} needs validation images, and none are held out")

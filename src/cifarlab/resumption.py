@@ -1,5 +1,6 @@
 """Claiming a run folder, and going on with what is in it."""
 
+import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from cifarlab import run
 from cifarlab.augment import MeanImage
 from cifarlab.checkpoint import State, decode, encode, load_state, remove_states, save_state
-from cifarlab.config import differences, to_json
+from cifarlab.config import differences, from_json, to_json
 from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import UserError, printable
 from cifarlab.files import read_json, remove_leftovers, write_json
@@ -78,7 +79,8 @@ def claim(
     if not resume:
         run.refuse_existing(folder)
     remove_leftovers(folder)
-    changed = differences(read_json(folder / run.RECIPE), to_json(description))
+    # Read and written again: what a run of an earlier version does not name has its default.
+    changed = differences(_with_defaults(read_json(folder / run.RECIPE), description), to_json(description))
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(
@@ -94,6 +96,13 @@ def claim(
         remove_states(folder / run.STATES)
         display.say(f"{folder} is finished already")
     return ending
+
+
+def _with_defaults(recorded: Any, description: run.RunDescription) -> Any:
+    """What was recorded, with the default of every setting that its version did not have yet."""
+    with contextlib.suppress(UserError):
+        return to_json(from_json(type(description), recorded))
+    return recorded
 
 
 def latest(

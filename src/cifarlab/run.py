@@ -23,6 +23,7 @@ from cifarlab.models import Model
 from cifarlab.models.centered import CenteredNetwork
 from cifarlab.recipe import Protocols, Recipe
 from cifarlab.runtime import NUMERICS_VERSION
+from cifarlab.views import TestTimeViews
 
 SCHEMA_VERSION = 2
 RECIPE, METRICS, RESULT = "recipe.json", "metrics.jsonl", "result.json"
@@ -73,6 +74,8 @@ class TrainedNetwork:
     temperature: float = 1.0
     """Logits are divided by it where they become probabilities for a user (see ``explain.confidence``). A
     run's own figures are without it."""
+    views: TestTimeViews | None = None
+    """By which the network is asked about a picture; None for the picture alone."""
 
     def __post_init__(self) -> None:
         if not (self.temperature > 0 and math.isfinite(self.temperature)):
@@ -89,7 +92,9 @@ class TrainedNetwork:
 def trained_network(description: RunDescription) -> TrainedNetwork:
     """The part of a run's description that its weights need."""
     data, recipe = description.data, description.recipe
-    return TrainedNetwork(recipe.model, recipe.normalize, data.class_names, data.image_size, data.preparation)
+    return TrainedNetwork(
+        recipe.model, recipe.normalize, data.class_names, data.image_size, data.preparation, 1.0, recipe.views
+    )
 
 
 def is_run(folder: Path) -> bool:

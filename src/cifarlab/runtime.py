@@ -14,7 +14,7 @@ import torch
 import cifarlab
 from cifarlab.errors import UserError
 
-NUMERICS_VERSION = 3
+NUMERICS_VERSION = 4
 """Raised whenever a change of the code may alter the numbers of a run; part of a run's fingerprint."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -74,7 +74,13 @@ def generator(seed: int, *keys: int | str) -> torch.Generator:
 
 def reseed(seed: int, *keys: int | str) -> None:
     """Set torch's global generators (dropout draws from them) to ``derived_seed``."""
-    torch.manual_seed(derived_seed(seed, *keys))
+    number = derived_seed(seed, *keys)
+    # As torch.manual_seed, but for devices in use: for others it takes down Python's stack each time.
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(number)
 
 
 def own_randomness(device: torch.device) -> contextlib.AbstractContextManager[None]:

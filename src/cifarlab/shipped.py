@@ -15,6 +15,11 @@ def shipped_runs() -> dict[str, Path]:
     return {folder.name: folder for folder in list_runs(_FOLDER)}
 
 
+def run_or_shipped(given: Path) -> Path:
+    """``given``, or the shipped run of that name where there is no such folder here."""
+    return given if given.exists() else shipped_runs().get(str(given), given)
+
+
 def default_run() -> Path:
     """The run folder of the weights that are used where no run is named.
 

@@ -9,15 +9,14 @@ import math
 from pathlib import Path
 from typing import Any, cast
 
-from torch import nn
-
 from cifarlab import metrics, parameter_statistics, resumption, run
+from cifarlab.captured import CapturedStep, steps_for
 from cifarlab.config import fingerprint
 from cifarlab.data.split import Source
 from cifarlab.distributed import ALONE, Group
 from cifarlab.errors import Diverged, Stopped, printable
 from cifarlab.evaluate import logits_in_mode
-from cifarlab.feed import correct_share, feed_of_epoch
+from cifarlab.feed import feed_of_epoch
 from cifarlab.finish import finish
 from cifarlab.guard import FiniteGuard, guard_for
 from cifarlab.interrupts import Interrupts
@@ -26,8 +25,9 @@ from cifarlab.logs import Display, Silence
 from cifarlab.optim import set_rate
 from cifarlab.progress import Progress, Stopwatch
 from cifarlab.recipe import Judging, Protocols, Recipe, judging_under
-from cifarlab.runtime import autocast, keep_freed_memory, own_randomness, reseed
+from cifarlab.runtime import keep_freed_memory, own_randomness, reseed
 from cifarlab.schedules import Moment
+from cifarlab.step import EagerStep
 
 
 def train(
@@ -69,6 +69,7 @@ def train(
         Stopped: SIGINT or SIGTERM; the state is saved.
         Unavailable: another process of the group has ended.
     """
+    watch = Stopwatch()
     keep_freed_memory()
     display = display or Silence()
     judging = judging_under(recipe, protocols)
@@ -95,7 +96,7 @@ def train(
             try:
                 _run_epochs(job, progress, out, interrupts, display)
                 record = {"command": command, "data_argument": data_argument}
-                return finish(job, source, progress, out, interrupts, record)
+                return finish(job, source, progress, out, interrupts, record, watch)
             except Stopped as stop:
                 done = f"{progress.epoch} epochs and {progress.step} steps"
                 raise Stopped(f"{stop} after {done}; go on with --resume --out {printable(out)}") from stop
@@ -115,10 +116,12 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
     """Train and judge epoch after epoch, saving now and then, and always when stopped."""
     recipe = job.description.recipe
     guard = guard_for(job.optimizer, job.training.images.device, job.group)
+    steps = steps_for(job, guard)
+    steps.prepare(progress)
     saver = resumption.Saver(out, job.network, job.optimizer, job.average, job.group)
     try:
         while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
-            train_epoch(job, progress, guard, saver, interrupts, display)
+            train_epoch(job, progress, steps, guard, saver, interrupts, display)
             line = judge_epoch(job, progress, interrupts)
             if job.group.is_first:
                 run.append_metrics(out, line)
@@ -136,15 +139,15 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
 def train_epoch(
     job: Job,
     progress: Progress,
+    steps: EagerStep | CapturedStep,
     guard: FiniteGuard,
     saver: resumption.Saver,
     interrupts: Interrupts,
     display: Display,
 ) -> None:
-    """The steps of one epoch that are not done yet."""
+    """The steps of one epoch that are not done yet; see ``step.update`` for what a step does."""
     recipe, seed, epoch = job.description.recipe, job.description.seed, progress.epoch
-    group = job.group
-    device, classes = job.training.images.device, len(job.description.data.class_names)
+    group, classes = job.group, len(job.description.data.class_names)
     val_losses = progress.val_losses
     feed = feed_of_epoch(recipe, job.training, classes, seed, epoch)
     job.switch_to_training()
@@ -152,30 +155,21 @@ def train_epoch(
     for step in range(progress.step, job.steps):
         interrupts.check()
         reseed(seed, "step", epoch, step, *group.keys)
-        lr = learning_rate(recipe, job.moment(epoch, step, val_losses))
+        moment = job.moment(epoch, step, val_losses)
+        lr = learning_rate(recipe, moment)
         set_rate(job.optimizer, lr)
+        if recipe.freezing is not None:
+            recipe.freezing.apply(job.network, moment.step / moment.all_steps)
 
-        batch = feed.batch(step, group)
-        with autocast(device, recipe.precision):
-            logits = job.forward(batch.images)
-        loss = batch.weight * recipe.loss.mean(logits, batch.targets, job.class_weights)
-        loss.backward()
-        done = epoch * job.steps + step + 1
-        if recipe.penalty is not None:
-            recipe.penalty.add_gradients(job.network)
-        guard.before_step(loss, job.network, done)
-        if recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(job.network.parameters(), recipe.clip_norm)
-        job.optimizer.step()
-        job.optimizer.zero_grad()
+        done = moment.step + 1
+        taken = steps.take(feed, step, done)
         if recipe.average is not None and job.average is not None:
             recipe.average.update(job.average, job.network, done)
 
-        correct = correct_share(logits, batch.targets) * (batch.weight > 0)
-        progress.count(loss.detach() * batch.size / group.size, correct)
+        progress.count(taken.loss * taken.images / group.size, taken.correct)
         progress.spend(watch.lap())
         speed = progress.step * recipe.batch_size / progress.training_seconds
-        display.step(epoch + 1, done, lr, loss.detach(), speed)
+        display.step(epoch + 1, done, lr, taken.loss, speed)
         if saver.is_due():
             guard.look()
             progress.spend(watch.lap())

@@ -9,7 +9,7 @@ from PIL import ImageOps
 from torch import Tensor
 
 from augment.pillow import from_pillow, random_images, to_pillow
-from cifarlab.augment import HorizontalFlip, RandomCrop, VerticalFlip
+from cifarlab.augment import AlternatingFlip, HorizontalFlip, RandomCrop, VerticalFlip, draw_epoch
 from cifarlab.augment.geometry import crop, flip_horizontally, flip_vertically
 from cifarlab.runtime import generator
 
@@ -71,3 +71,16 @@ def test_flips_come_at_their_rate(
     assert chosen.dtype is torch.bool
     tolerance = 6 * math.sqrt(probability * (1 - probability) / DRAWS)
     assert abs(float(chosen.double().mean()) - probability) <= tolerance
+
+
+def test_an_alternating_flip_shows_the_other_side_in_every_other_epoch() -> None:
+    """The first epoch's choice is kept for the whole run, whatever else is drawn and where a run goes on."""
+    chain = (RandomCrop(), AlternatingFlip())
+    epochs = [draw_epoch(chain, DRAWS, seed=4, epoch=epoch)[1] for epoch in range(5)]
+    assert all(torch.equal(epochs[epoch], epochs[0]) for epoch in (2, 4))
+    assert all(torch.equal(epochs[epoch], ~epochs[0]) for epoch in (1, 3))
+    assert abs(float(epochs[0].double().mean()) - 0.5) < 6 * math.sqrt(0.25 / DRAWS)
+    other = draw_epoch(chain, DRAWS, seed=5, epoch=0)[1]
+    assert abs(float((other == epochs[0]).double().mean()) - 0.5) < 6 * math.sqrt(0.25 / DRAWS)
+    images, drawn = random_images(4, 3, 6, 6), torch.tensor([True, False, False, True])
+    assert torch.equal(AlternatingFlip().apply(images, drawn), flip_horizontally(images, drawn))

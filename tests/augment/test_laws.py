@@ -9,6 +9,7 @@ import torch
 
 from augment.pillow import random_images
 from cifarlab.augment import (
+    AlternatingFlip,
     Augmentation,
     AutoAugment,
     Cutout,
@@ -54,6 +55,7 @@ ALL: list[Augmentation] = [
     AutoAugment(),
     RandAugment(),
     TrivialAugment(),
+    AlternatingFlip(),
 ]
 NOTHING: list[Augmentation] = [
     RandomAffine(0.0, 0.0, 0.0),
@@ -74,7 +76,12 @@ NOTHING: list[Augmentation] = [
     Cutout(holes=0),
     RandAugment(0),
 ]
-PIXELS_MOVE_ONLY: list[Augmentation] = [*ALL[:4], *ALL[6:9], RotationTable(interpolation="nearest")]
+PIXELS_MOVE_ONLY: list[Augmentation] = [
+    *ALL[:4],
+    *ALL[6:9],
+    RotationTable(interpolation="nearest"),
+    AlternatingFlip(),
+]
 every = pytest.mark.parametrize("augmentation", ALL, ids=repr)
 
 

@@ -34,7 +34,8 @@ from cifarlab.models import (
 )
 from cifarlab.predict import Classifier
 from cifarlab.run import read_description
-from export_samples import SKEWED, colored_digits, untrained_run
+from cifarlab.views import TestTimeViews
+from export_samples import SKEWED, answers, colored_digits, untrained_run
 from models.narrow import NARROW
 
 onnx = pytest.importorskip("onnx")
@@ -62,12 +63,6 @@ def lenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def answers(file: Path, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    probabilities, logits = session.run(["probabilities", "logits"], {"images": pixels.numpy()})
-    return torch.from_numpy(probabilities), torch.from_numpy(logits)
-
-
 def assert_same_answers(folder: Path, file: Path) -> None:
     """X1: batches of any size, logits within 1e-4, the same class on 1,000 pictures."""
     classifier = Classifier.open(folder, "cpu")
@@ -86,6 +81,17 @@ def test_the_graph_answers_as_the_network(family: str, tmp_path: Path) -> None:
     model, normalize = FAMILIES[family]
     folder = untrained_run(tmp_path / "run", model, normalize)
     assert_same_answers(folder, export(folder))
+
+
+@pytest.mark.parametrize("unsure", [0.4, pytest.param(1.0, marks=pytest.mark.soak)])
+def test_the_graph_asks_by_the_network_s_views(unsure: float, tmp_path: Path) -> None:
+    """Also where it must choose picture by picture."""
+    folder = untrained_run(tmp_path / "run", *FAMILIES["lenet"], TestTimeViews(1, unsure))
+    assert_same_answers(folder, export(folder))
+    asked = Classifier.open(folder, "cpu")
+    plain = replace(asked, trained=replace(asked.trained, views=None)).logits(colored_digits(64))
+    changed = int(((asked.logits(colored_digits(64)) - plain).abs().amax(1) > 1e-3).sum())
+    assert changed == 64 if unsure == 1 else 5 < changed < 59
 
 
 @pytest.mark.soak

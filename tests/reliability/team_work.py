@@ -14,13 +14,14 @@ from cifarlab.data.batches import whole
 from cifarlab.data.split import Split
 from cifarlab.distributed import Group
 from cifarlab.errors import UserError
-from cifarlab.evaluate import logits_of
+from cifarlab.evaluate import logits_of, with_views
 from cifarlab.guard import FiniteGuard
 from cifarlab.losses import CrossEntropy
 from cifarlab.models import PlainCnn
 from cifarlab.optim import Sgd
 from cifarlab.recipe import Recipe
 from cifarlab.train import train
+from cifarlab.views import TestTimeViews
 from support import Recorder, small_recipe, synthetic_source
 
 SOURCE = synthetic_source()
@@ -62,7 +63,7 @@ def gradients_in(group: Group, recipe: Recipe, out: Path) -> list[list[float]]:
     found = []
     before_step = FiniteGuard.before_step
 
-    def noted(self: FiniteGuard, loss: Tensor, network: nn.Module, number: int) -> None:
+    def noted(self: FiniteGuard, loss: Tensor, network: nn.Module, number: float | Tensor) -> None:
         gradients = [each.grad for each in network.parameters() if each.grad is not None]
         found.append(torch.cat([each.flatten() for each in gradients]).tolist())
         before_step(self, loss, network, number)
@@ -102,6 +103,29 @@ def evaluated_in(group: Group, lengths: list[int], batch_size: int) -> list[tupl
         network = NumberNetwork()
         logits = logits_of(network, whole(split, CPU), AsIs(), batch_size=batch_size, group=group)
         found.append((logits[:, 0].tolist(), network.asked))
+    return found
+
+
+class CornerNetwork(nn.Module):
+    """Answers with the pixel in the first corner, which is another one in a mirror image."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        corner = images[:, 0, 0, 0]
+        return torch.stack([corner, -corner], dim=1)
+
+
+def viewed_in(group: Group, lengths: list[int]) -> list[tuple[list[list[float]], list[list[float]]]]:
+    """For sets of these lengths: the logits after all views, by ``group`` and by this process alone."""
+    views, found = TestTimeViews(shift=0, unsure=0.999), []
+    for length in lengths:
+        pixels = torch.arange(length * 12, dtype=torch.uint8).view(length, 3, 2, 2) % 7
+        data = whole(Split(pixels, torch.zeros(length, dtype=torch.int64), ("a", "b")), CPU)
+        first = logits_of(CornerNetwork(), data, AsIs())
+        shared, alone = (
+            with_views(views, first, CornerNetwork(), data, AsIs(), batch_size=2, group=each)
+            for each in (group, Group())
+        )
+        found.append((shared.tolist(), alone.tolist()))
     return found
 
 
@@ -152,7 +176,7 @@ def weights_in(group: Group, recipe: Recipe, out: Path) -> str:
     digest = hashlib.sha256()
     before_step = FiniteGuard.before_step
 
-    def hashed(self: FiniteGuard, loss: Tensor, network: nn.Module, number: int) -> None:
+    def hashed(self: FiniteGuard, loss: Tensor, network: nn.Module, number: float | Tensor) -> None:
         for parameter in network.parameters():
             digest.update(parameter.detach().contiguous().numpy().tobytes())
         before_step(self, loss, network, number)

@@ -89,6 +89,14 @@ def test_every_image_counts_once_in_evaluation(size: int, batch_size: int, tmp_p
         assert asked == sorted([*range(length), *[0] * padding])
 
 
+def test_views_are_divided_among_processes(tmp_path: Path) -> None:
+    """Also where nothing or less than one image per process is left to look at again."""
+    parts = team(3, tmp_path, team_work.viewed_in, list(range(1, 15)))
+    assert parts[0] == parts[1] == parts[2]
+    for shared, alone in parts[0]:
+        assert shared == alone
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("recipe", [plain_recipe(), small_recipe()], ids=["plain", "batch-norm"])
 def test_a_signal_to_one_process_stops_all_and_the_run_goes_on(

@@ -100,6 +100,14 @@ def test_other_data(source: Source, difference: str, stopped: Path) -> None:
     _refused(stopped, difference, lambda: train(RECIPE, source, stopped, resume=True))
 
 
+def test_a_run_of_a_version_without_a_setting_goes_on_with_its_default(stopped: Path) -> None:
+    recorded = json.loads((stopped / "recipe.json").read_text())
+    assert recorded["recipe"].pop("capture") is False
+    assert recorded["recipe"].pop("views", 0) is None
+    (stopped / "recipe.json").write_text(json.dumps(recorded))
+    assert train(RECIPE, SOURCE, stopped, resume=True)["status"] == "finished"
+
+
 VERSIONS = {"numerics": "NUMERICS_VERSION", "schema": "SCHEMA_VERSION"}
 
 

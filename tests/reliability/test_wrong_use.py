@@ -17,8 +17,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "command": ("tran demo", "no command is called 'tran'; did you mean train?"),
     "far command": (
         "xyzzy",
-        "there are: check-table, compare, data, evaluate, explain, export, list, predict, reproduce, serve, "
-        "study, train",
+        "there are: check-table, compare, data, evaluate, explain, export, list, predict, race, reproduce, "
+        "serve, study, train",
     ),
     "no recipe": ("train", "train needs a recipe; cifarlab list recipes shows them"),
     "no recipe but flags": ("train --seed 3", "train needs a recipe"),
@@ -79,6 +79,12 @@ WRONG: dict[str, tuple[str, str]] = {
     "list": ("list", "list"),
     "list what": ("list recipe", "did you mean recipes?"),
     "list flag": ("list runs --jsn", "did you mean --json?"),
+    "race without tier": ("race", "race: "),
+    "race": ("race gpu-94", "no race is called 'gpu-94'; did you mean gpu94?"),
+    "race without runs": ("race cpu85 --runs 0", "--runs must be at least 1, found 0"),
+    "race against nothing": ("race cpu85 --against nowhere", "nowhere is no script"),
+    "race data": ("race cpu85 --data digit", "did you mean digits?"),
+    "race with nothing to show": ("race cpu85 --show", "there is no race/cpu85.json"),
     "control characters": ("train \x1b[31mred\x07\n", "no recipe is called"),
 }
 

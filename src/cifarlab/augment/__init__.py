@@ -5,7 +5,7 @@ from torch import Tensor
 from cifarlab.augment.auto_augment import AutoAugment
 from cifarlab.augment.cutout import Cutout
 from cifarlab.augment.erasing import RandomErasing
-from cifarlab.augment.geometry import HorizontalFlip, RandomCrop, VerticalFlip
+from cifarlab.augment.geometry import AlternatingFlip, HorizontalFlip, RandomCrop, VerticalFlip
 from cifarlab.augment.mixing import CutMix, Mixing, Mixup, mixed_labels
 from cifarlab.augment.noise import GaussianNoise
 from cifarlab.augment.normalize import MeanImage, Normalization, Normalize
@@ -19,6 +19,7 @@ from cifarlab.runtime import generator
 Augmentation = (
     RandomCrop
     | HorizontalFlip
+    | AlternatingFlip
     | VerticalFlip
     | Rotation
     | RotationTable
@@ -38,9 +39,15 @@ Augmentation = (
 def draw_epoch(augmentations: tuple[Augmentation, ...], count: int, seed: int, epoch: int) -> list[Tensor]:
     """The draws of one epoch: per augmentation a tensor whose row ``i`` belongs to training image ``i``."""
     return [
-        augmentation.draw(count, generator(seed, "augment", epoch, place))
-        for place, augmentation in enumerate(augmentations)
+        _drawn(augmentation, count, seed, epoch, place) for place, augmentation in enumerate(augmentations)
     ]
+
+
+def _drawn(augmentation: Augmentation, count: int, seed: int, epoch: int, place: int) -> Tensor:
+    if isinstance(augmentation, AlternatingFlip):
+        first = augmentation.draw(count, generator(seed, "augment", "first epoch", place))
+        return ~first if epoch % 2 else first
+    return augmentation.draw(count, generator(seed, "augment", epoch, place))
 
 
 def apply_all(augmentations: tuple[Augmentation, ...], images: Tensor, draws: list[Tensor]) -> Tensor:
@@ -51,6 +58,7 @@ def apply_all(augmentations: tuple[Augmentation, ...], images: Tensor, draws: li
 
 
 __all__ = [
+    "AlternatingFlip",
     "Augmentation",
     "AutoAugment",
     "CutMix",

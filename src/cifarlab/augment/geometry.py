@@ -81,6 +81,23 @@ class HorizontalFlip:
 
 
 @dataclass(frozen=True)
+class AlternatingFlip:
+    """Mirror left to right at random in the first epoch, and then in every other epoch the other way round.
+
+    So two epochs in a row always show both sides of an image, where independent draws repeat one half of the
+    time (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", section 3.6).
+    """
+
+    def draw(self, count: int, randomness: Generator) -> Tensor:
+        """Which images the first epoch mirrors, bool ``[count]``, half of them on average."""
+        return torch.rand(count, generator=randomness) < 0.5
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        """``flip_horizontally`` of the drawn images."""
+        return flip_horizontally(images, draws)
+
+
+@dataclass(frozen=True)
 class VerticalFlip:
     """Turn upside down with a given probability (torchvision's RandomVerticalFlip).
 

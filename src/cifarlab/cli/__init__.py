@@ -47,6 +47,7 @@ VERBS = {
         "study", "RECIPE --vary FIELD V1,V2", "variants of a recipe over several seeds, in one table"
     ),
     "compare": Verb("compare", "RUN RUN…", "runs side by side, with paired tests"),
+    "race": Verb("race", "TIER [options]", "least time to an accuracy, alone or against a peer's script"),
     "check-table": Verb("check_table", "FILE", "errors that a published table gives away by itself"),
     "serve": Verb("serve", "[RUN] [options]", "a page on this machine: pictures, explanations, runs"),
     "list": Verb("listing", "models|recipes|reports|data|runs", "what there is"),

@@ -17,15 +17,16 @@ SHOWN_CLASSES = 3
 class Options:
     """Classify pictures with a trained network; they are prepared as its training pictures were.
 
-    Without --run it is the network that comes with cifarlab. It knows CIFAR-10's ten classes: airplane,
-    automobile, bird, cat, deer, dog, frog, horse, ship, truck. A picture of anything else gets one of them,
-    too.
+    Without --run it is the network fast-cnn that comes with cifarlab. It knows CIFAR-10's ten classes:
+    airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck. A picture of anything else gets one
+    of them, too.
     """
 
     images: tyro.conf.Positional[tuple[Path, ...]]
     """PNG, JPEG, WebP or BMP files of any size."""
     run: Path | None = None
-    """The run folder whose network to use (default: the network that comes with cifarlab)."""
+    """The run folder whose network to use, or a network that comes with cifarlab: fast-cnn (the default),
+    modern-cnn, digits."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     json: bool = False
@@ -38,9 +39,9 @@ def main(arguments: list[str]) -> None:
     if not options.images:
         raise UserError("predict needs at least one picture")
     from cifarlab.predict import origin, predict
-    from cifarlab.shipped import default_run
+    from cifarlab.shipped import default_run, run_or_shipped
 
-    folder = options.run or default_run()
+    folder = default_run() if options.run is None else run_or_shipped(options.run)
     predictions = predict(folder, options.images, device=options.device)
     print(f"network: {printable(origin(folder))}", file=sys.stderr)
     if options.json:

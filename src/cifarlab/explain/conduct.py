@@ -10,7 +10,7 @@ from torch import Tensor
 from cifarlab import run
 from cifarlab.data.batches import DeviceSplit
 from cifarlab.errors import UserError, nearest
-from cifarlab.evaluate import logits_in_mode
+from cifarlab.evaluate import logits_in_mode, with_views
 from cifarlab.explain.activations import ZeroCount, zero_counts
 from cifarlab.explain.attribution import require_captum
 from cifarlab.explain.confidence import Temperature, temperature_scaling
@@ -70,6 +70,11 @@ def explain(
         notes.append(
             "The run was judged in training mode, as published. What is shown here is the network in "
             "evaluation mode, which may answer differently."
+        )
+    if trained.views is not None:
+        notes.append(
+            "The network answers after several views of a picture. The probabilities here are those; what is "
+            "shown of its inside is the picture's as it is."
         )
     if result["precision"] != "fp32":
         notes.append(
@@ -164,14 +169,18 @@ def temperature_of(
             "No temperature is fitted: the run held out no validation images, and one that is fitted on the "
             "test set would be judged on the images that chose it."
         ]
+    trained, precision = classifier.trained, description.recipe.precision
     logits = logits_in_mode(
         judging_under(description.recipe, description.protocols).mode,
         classifier.network,
         data.validation,
-        classifier.trained.normalize,
+        trained.normalize,
         part="validation",
         seed=description.seed,
-        precision=description.recipe.precision,
+        precision=precision,
+    )
+    logits = with_views(
+        trained.views, logits, classifier.network, data.validation, trained.normalize, precision=precision
     )
     labels = data.validation.labels[data.validation.indices].cpu()
     found = temperature_scaling((logits, labels), (kept.logits, kept.labels))

@@ -1,9 +1,9 @@
 """The ONNX export: one graph from bytes to probabilities, which any ONNX runtime can run.
 
 Input ``images``: uint8 ``[N, 3, S, S]``, RGB, N free. Outputs ``probabilities`` and ``logits``: float32
-``[N, classes]``. Normalization and softmax are part of the graph; the network is in evaluation mode, and the
-exporter folds each BatchNorm that follows a convolution into it. Without cifarlab, for a run of 32 × 32
-pixels whose pictures were cut to a square (the usual way):
+``[N, classes]``. Normalization, test-time views and softmax are part of the graph; the network is in
+evaluation mode, and the exporter folds each BatchNorm that follows a convolution into it. Without cifarlab,
+for a run of 32 × 32 pixels whose pictures were cut to a square (the usual way):
 
     import numpy as np, onnxruntime as ort, PIL.ImageOps as ops
     pixels = np.array(ops.fit(ops.Image.open("photo.png").convert("RGB"), (32, 32), ops.Image.LANCZOS))
@@ -29,6 +29,7 @@ from cifarlab.errors import Unavailable, UserError
 from cifarlab.export.check import check
 from cifarlab.export.facts import Facts, preparation_in_words
 from cifarlab.predict import Classifier
+from cifarlab.views import TestTimeViews
 
 OPSET = 20
 """The version of ONNX's operators, of 2023."""
@@ -37,17 +38,31 @@ MARK = "cifarlab"
 
 
 class FromBytes(nn.Module):
-    """A network behind its normalization and before its temperature and a softmax."""
+    """A network behind its normalization, asked by its views, and before its temperature and a softmax."""
 
-    def __init__(self, network: nn.Module, normalize: Normalization, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        normalize: Normalization,
+        temperature: float = 1.0,
+        views: TestTimeViews | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.normalize = normalize
         self.temperature = temperature
+        self.views = views
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 ``[N, 3, S, S]`` to probabilities and logits, float32 ``[N, classes]``."""
-        logits = self.network(self.normalize.apply(images)).float() / self.temperature
+        normalized = self.normalize.apply(images)
+        logits = self.network(normalized).float()
+        if self.views is not None:
+            # A graph asks again for all pictures and takes the answer for those that are unsure. One whose
+            # first answer lies at the limit to the last bits may be taken the other way than by torch.
+            average = self.views.average(logits, self.network, normalized)
+            logits = torch.where(self.views.asks_again(logits)[:, None], average, logits)
+        logits = logits / self.temperature
         return logits.softmax(1), logits
 
 
@@ -68,7 +83,7 @@ def encode(classifier: Classifier, facts: Facts) -> bytes:
         Unavailable: the graph does not compute what the network does.
     """
     trained = classifier.trained
-    whole = FromBytes(classifier.network, trained.normalize, trained.temperature).eval()
+    whole = FromBytes(classifier.network, trained.normalize, trained.temperature, trained.views).eval()
     model = trace(whole, trained.image_size)
     strip(model)
     for key, value in metadata(classifier, facts).items():

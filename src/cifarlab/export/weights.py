@@ -9,7 +9,8 @@ data's description and the accuracy, too. With cifarlab:
     exported = open_exported(Path("export.safetensors"))
     exported.network(exported.trained.normalize.apply(pixels))  # uint8 [N, 3, S, S] to logits
 
-Without it, the tensors and one JSON object:
+These are before the temperature and the test-time views in ``exported.trained``, where it has any. Without
+it, the tensors and one JSON object:
 
     from safetensors import safe_open
 

@@ -41,3 +41,14 @@ def forward_flops(network: nn.Module, image_size: int) -> int:
     with inference_mode(network), counter:
         network(torch.zeros(1, 3, image_size, image_size, device=device))
     return counter.get_total_flops()
+
+
+def backward_flops(network: nn.Module, image_size: int) -> int:
+    """Operations of one backward pass over one image, counted alike: as far as gradients are wanted."""
+    device = next(network.parameters()).device
+    counter = FlopCounterMode(display=False)
+    with inference_mode(network), torch.enable_grad():
+        answer = network(torch.zeros(1, 3, image_size, image_size, device=device)).sum()
+        with counter:
+            torch.autograd.grad(answer, [each for each in network.parameters() if each.requires_grad])
+    return counter.get_total_flops()

@@ -76,6 +76,10 @@ class FastCnnNetwork(nn.Module):
         filters = whitening_filters(_first(read(), _WHITENING_IMAGES)).to(self.whitening.weight)
         self.whitening.weight.copy_(torch.cat((filters, -filters)))
 
+    def parts(self) -> tuple[nn.Module, ...]:
+        """The whitening layer and the three stages, the first with the activation before it."""
+        return self.whitening, self.stages[:8], self.stages[8:15], self.stages[15:]
+
     def forward(self, images: Tensor) -> Tensor:
         """Normalized float images ``[N, 3, H, W]`` to logits ``[N, classes]``."""
         features = self.stages(self.whitening(images)).amax((2, 3))

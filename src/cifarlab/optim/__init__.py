@@ -14,9 +14,33 @@ Optimizer = Sgd | Adagrad | Adadelta | Adam | AdamW | Muon
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every group its part of the rate ``lr``."""
+    """Give every group its part of the rate ``lr``; a rate that is a tensor keeps its place in memory."""
     for group in optimizer.param_groups:
-        group["lr"] = lr * group["lr_ratio"]
+        rate = lr * group["lr_ratio"]
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
-__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Muon", "Optimizer", "Sgd", "set_rate"]
+def keep_rates_on(device: torch.device, optimizer: torch.optim.Optimizer) -> None:
+    """Let the rates be scalars on ``device`` from here on, where a recorded step reads them at every replay.
+
+    torch's fused optimizers and Muon can read them; torch's CUDA kernels take no other dtype than float32.
+    """
+    dtype = torch.float64 if device.type == "cpu" else torch.float32
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(group["lr"], dtype=dtype, device=device)
+
+
+__all__ = [
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Muon",
+    "Optimizer",
+    "Sgd",
+    "keep_rates_on",
+    "set_rate",
+]

@@ -11,48 +11,109 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cifarlab.errors import UserError
 from cifarlab.optim.groups import require_not_negative, require_share
+from cifarlab.runtime import Precision, effective_precision
+
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that pulls every singular value towards 1 (chosen there for speed, not for a limit of 1)."""
 
 
-def orthogonalized(matrices: Tensor, iterations: int) -> Tensor:
+def orthogonalized(matrices: Tensor, iterations: int, precision: Precision = "auto") -> Tensor:
     """About U·Vᵀ of each matrix's singular value decomposition U·S·Vᵀ, by Newton and Schulz's iteration.
 
     Singular values end between about 0.7 and 1.2 rather than at 1, which does as well (same source).
 
     Args:
-        matrices: ``[..., rows, columns]``; computed in bf16 on CUDA, in fp32 elsewhere.
+        matrices: ``[..., rows, columns]``.
         iterations: 5 are usual.
+        precision: of the arithmetic; ``auto`` is bf16 on CUDA, fp32 elsewhere.
     """
-    a, b, c = _COEFFICIENTS
-    work = matrices.bfloat16() if matrices.is_cuda else matrices.float()
+    in_bf16 = effective_precision(precision, matrices.device) == "bf16"
+    work = matrices.bfloat16() if in_bf16 else matrices.float()
     tall = work.shape[-2] > work.shape[-1]
     if tall:
         work = work.mT
     work = work / (work.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    next_of = next_in_fewer_kernels if matrices.is_cuda and work.dim() == 3 else next_of_iteration
     for _ in range(iterations):
-        gram = work @ work.mT
-        work = a * work + (b * gram + c * gram @ gram) @ work
+        work = next_of(work)
     result: Tensor = work.mT if tall else work
     return result.to(matrices.dtype)
 
 
-def orthogonal_moves(moves: list[Tensor], iterations: int) -> list[Tensor]:
-    """Each move, one row per output channel, made orthogonal; equal shapes are computed together."""
-    places: dict[tuple[int, int], list[int]] = {}
+def next_of_iteration(work: Tensor) -> Tensor:
+    """a·X + (b·A + c·A·A)·X with A = X·Xᵀ, for each matrix X in ``[..., rows, columns]``."""
+    a, b, c = _COEFFICIENTS
+    gram = work @ work.mT
+    return a * work + (b * gram + c * gram @ gram) @ work
+
+
+def next_in_fewer_kernels(work: Tensor) -> Tensor:
+    """The same for ``[N, rows, columns]``, where launching a kernel takes longer than small sums do."""
+    a, b, c = _COEFFICIENTS
+    gram = work @ work.mT
+    return torch.baddbmm(work, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), work, beta=a)
+
+
+def orthogonal_moves(moves: Tensors, iterations: int, precision: Precision = "auto") -> Tensors:
+    """Each move, one row per output channel, made orthogonal."""
+    groups = of_equal_rows(moves) if moves[0].is_cuda else of_equal_shape(moves)
+    return orthogonalized_together(moves, groups, iterations, precision)
+
+
+def of_equal_shape(moves: Tensors) -> list[list[int]]:
+    """Which moves are equal in shape, by their places."""
+    groups: dict[tuple[int, int], list[int]] = {}
     for place, move in enumerate(moves):
-        places.setdefault((len(move), move[0].numel()), []).append(place)
+        groups.setdefault((len(move), move[0].numel()), []).append(place)
+    return list(groups.values())
+
+
+def of_equal_rows(moves: Tensors) -> list[list[int]]:
+    """Which moves can be computed together if columns of zeros are added, by their places.
+
+    Those of equal rows and as many columns or more; a GPU adds zeros faster than it begins another batch.
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
+    for place, move in enumerate(moves):
+        rows, columns = len(move), move[0].numel()
+        groups.setdefault((rows, min(rows, columns)), []).append(place)
+    return list(groups.values())
+
+
+def orthogonalized_together(
+    moves: Tensors, groups: list[list[int]], iterations: int, precision: Precision = "auto"
+) -> Tensors:
+    """Each move made orthogonal, group by group. Columns of zeros change no other column."""
     result = list(moves)
-    for (rows, columns), members in places.items():
-        together = torch.stack([moves[place].flatten(1) for place in members])
-        together = orthogonalized(together, iterations) * math.sqrt(max(1.0, rows / columns))
-        for place, matrix in zip(members, together, strict=True):
-            result[place] = matrix.view_as(moves[place])
+    for places in groups:
+        matrices = [moves[place].flatten(1) for place in places]
+        widest = max(matrix.shape[1] for matrix in matrices)
+        padded = [
+            matrix if matrix.shape[1] == widest else F.pad(matrix, (0, widest - matrix.shape[1]))
+            for matrix in matrices
+        ]
+        together = torch.stack(padded)
+        scale = math.sqrt(max(1.0, together.shape[1] / widest))
+        together = orthogonalized(together, iterations, precision) * scale
+        for place, matrix, found in zip(places, matrices, together, strict=True):
+            result[place] = found[:, : matrix.shape[1]].reshape(moves[place].shape)
     return result
+
+
+def move_by(parameters: Tensors, changes: Tensors, rate: float | Tensor) -> None:
+    """Subtract ``rate`` times each change; the results are the same bits for a scalar tensor on a CPU."""
+    if isinstance(rate, Tensor):
+        opposite = -rate
+        for parameter, change in zip(parameters, changes, strict=True):
+            parameter.addcmul_(change, opposite.to(parameter.dtype))
+    else:
+        torch._foreach_add_(parameters, changes, alpha=-rate)
 
 
 class MuonOptimizer(torch.optim.Optimizer):
@@ -61,8 +122,8 @@ class MuonOptimizer(torch.optim.Optimizer):
     As in torch's fused optimizers, weights stay where they are while ``found_inf`` is 1.
 
     Args:
-        groups: each with ``params``, ``orthogonal``, ``momentum``, ``iterations``, ``weight_decay`` and
-            ``lr_ratio``.
+        groups: each with ``params``, ``orthogonal``, ``momentum``, ``weight_decay`` and ``lr_ratio``, the
+            orthogonal ones with ``iterations`` and ``precision``.
         lr: the first rate.
     """
 
@@ -78,28 +139,32 @@ class MuonOptimizer(torch.optim.Optimizer):
         """One step of all groups; parameters without a gradient stay."""
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-            moves = [self._nesterov(parameter, group["momentum"]) for parameter in parameters]
+            if not parameters:
+                continue
+            moves = self._nesterov(parameters, group["momentum"])
             if group["orthogonal"]:
-                moves = orthogonal_moves(moves, group["iterations"])
-            for parameter, move in zip(parameters, moves, strict=True):
-                change = move + group["weight_decay"] * parameter
-                if self.found_inf is not None:
-                    change = change * (1 - self.found_inf)
-                parameter.add_(change, alpha=-group["lr"])
+                moves = orthogonal_moves(moves, group["iterations"], group["precision"])
+            changes = torch._foreach_add(moves, torch._foreach_mul(parameters, group["weight_decay"]))
+            if self.found_inf is not None:
+                torch._foreach_mul_(changes, 1 - self.found_inf)
+            move_by(parameters, changes, group["lr"])
 
-    def _nesterov(self, parameter: Tensor, momentum: float) -> Tensor:
-        """Nesterov's move; the velocity is kept."""
-        state, gradient = self.state[parameter], parameter.grad
-        assert gradient is not None
-        if not state:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        velocity: Tensor = state["momentum_buffer"]
-        faster = momentum * velocity + gradient
+    def _nesterov(self, parameters: list[Tensor], momentum: float) -> Tensors:
+        """Nesterov's moves, new tensors; the velocities are kept."""
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        velocities = [self.state[parameter]["momentum_buffer"] for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        kept: float | Tensor = momentum
         if self.found_inf is not None:
-            gradient = torch.where(self.found_inf > 0, 0.0, gradient)
-            faster = torch.where(self.found_inf > 0, velocity, faster)
-        velocity.copy_(faster)
-        return gradient + momentum * velocity
+            # In a bad step: no gradient, and velocities that stay what they are.
+            is_bad = self.found_inf > 0
+            gradients = [torch.where(is_bad, 0.0, gradient) for gradient in gradients]
+            kept = torch.where(is_bad, 1.0, velocities[0].new_full((), momentum))
+        torch._foreach_mul_(velocities, kept)
+        torch._foreach_add_(velocities, gradients)
+        return torch._foreach_add(torch._foreach_mul(velocities, momentum), gradients)
 
 
 @dataclass(frozen=True)
@@ -113,6 +178,8 @@ class Muon:
     lr: float = 0.02
     momentum: float = 0.95
     iterations: int = 5
+    precision: Precision = "auto"
+    """Of the iterations' arithmetic; ``auto`` is bf16 on CUDA, fp32 elsewhere."""
     weight_decay: float = 0.0
     """Decoupled: each step takes lr · weight_decay of a weight away from it; biases and factors stay."""
     other_lr: float = 0.05
@@ -150,6 +217,7 @@ class Muon:
                 "orthogonal": True,
                 "momentum": self.momentum,
                 "iterations": self.iterations,
+                "precision": self.precision,
                 "weight_decay": self.weight_decay,
                 "lr_ratio": 1.0,
             },

@@ -1,0 +1,139 @@
+"""``cifarlab race``: as little time as possible to an accuracy, and against a peer."""
+
+import json
+import shlex
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.table import Table
+
+from cifarlab.cli.parsing import parse
+from cifarlab.cli.tables import print_table
+from cifarlab.errors import UserError, printable
+
+if TYPE_CHECKING:
+    from cifarlab.race.opponent import Opponent
+    from cifarlab.race.record import Record
+    from cifarlab.race.summary import Estimate, Summary
+    from cifarlab.race.tiers import Tier
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train to an accuracy against the clock: cpu75, cpu80, cpu85, cpu-full, gpu94 or gpu96.
+
+    Every run goes into OUT/TIER.json as soon as it is done. A race that was stopped, or killed, goes on with
+    the same command, and with a larger --runs it is prolonged.
+    """
+
+    tier: tyro.conf.Positional[str]
+    """cpu75, cpu80, cpu85, cpu-full, gpu94 or gpu96."""
+    runs: int = 1
+    """So many runs in all, or pairs with --against; those that are there count."""
+    against: Path | None = None
+    """Your copy of a peer's script, or the folder of its repository: run in turn with ours, on the same data,
+    by the same clock."""
+    data: str = "cifar10"
+    """The data set, as for cifarlab train."""
+    out: Path = Path("race")
+    """The folder of the record."""
+    seed_from: int = 0
+    """The first seed; every run has another one."""
+    peer_epochs: float | None = None
+    """Rescale the peer's schedule to so many epochs (default: the tier's, which for cpu85 is 3)."""
+    device: str | None = None
+    """Another device of the tier's kind, as in cuda:1."""
+    json: bool = False
+    """Print everything as one JSON object."""
+    show: bool = False
+    """Run nothing, and show what is in OUT/TIER.json."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, race, print."""
+    options = parse(Options, "race", arguments)
+    from cifarlab.race.conduct import race, record_path
+    from cifarlab.race.header import CLOCK
+    from cifarlab.race.record import read_record
+    from cifarlab.race.summary import summarize
+    from cifarlab.race.tiers import tier_named
+    from cifarlab.race.verdict import verdict
+
+    tier = tier_named(options.tier)
+    path = record_path(options.out, tier)
+    if options.show:
+        if not path.is_file():
+            raise UserError(f"there is no {path}; race first, or choose another --out")
+        record = read_record(path)
+    else:
+        record = race(
+            tier,
+            runs=options.runs,
+            against=_opponent(options, tier),
+            data=options.data,
+            out=options.out,
+            seed_from=options.seed_from,
+            device=options.device,
+            command=shlex.join(["cifarlab", "race", *arguments]),
+            say=_say_beside if options.json else _say,
+        )
+    summary = summarize(record, tier)
+    if options.json:
+        shown = {"verdict": verdict(summary, tier, _peer_name(record)), "clock": CLOCK, "record": str(path)}
+        print(json.dumps({**asdict(summary), **shown}, indent=2))
+    else:
+        _print(summary, tier, record)
+        print(f"every run: {printable(path)}")
+
+
+def _opponent(options: Options, tier: "Tier") -> "Opponent | None":
+    from cifarlab.race.opponent import opponent_at
+
+    if options.against is not None:
+        return opponent_at(options.against, tier, options.peer_epochs)
+    if options.peer_epochs is not None:
+        raise UserError("--peer-epochs is for the peer of --against")
+    return None
+
+
+def _say(line: str) -> None:
+    print(printable(line), flush=True)
+
+
+def _say_beside(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def _print(summary: "Summary", tier: "Tier", record: "Record") -> None:
+    """The table, the verdict, and what the clock covers."""
+    from cifarlab.race.verdict import clock_text, rate_text, verdict
+
+    name = _peer_name(record)
+    print_table(_table(summary, name))
+    for line in (verdict(summary, tier, name), rate_text(summary), clock_text()):
+        if line is not None:
+            print(printable(line))
+
+
+def _peer_name(record: "Record") -> str:
+    peer: dict[str, Any] = record.header.get("peer") or {}
+    return str(peer.get("name", "the peer"))
+
+
+def _table(summary: "Summary", peer_name: str) -> Table:
+    """Per side: seconds and accuracy, each with its spread and interval."""
+    table = Table("", "runs", "mean", "deviation", "95 % interval")
+    for name, side in (("ours", summary.ours), (printable(peer_name), summary.peer)):
+        if side is not None:
+            table.add_row(f"{name}, seconds", *_cells(side.seconds, "{:,.3f}"))
+            table.add_row(f"{name}, accuracy", *_cells(side.accuracy, "{:.2%}"))
+    return table
+
+
+def _cells(value: "Estimate", written: str) -> list[str]:
+    deviation = "–" if value.deviation is None else written.format(value.deviation)
+    interval = "–" if value.interval is None else " to ".join(written.format(end) for end in value.interval)
+    return [str(value.n), written.format(value.mean), deviation, interval]

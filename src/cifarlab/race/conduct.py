@@ -1,0 +1,278 @@
+"""A race from its beginning to its end: run after run, ours and the peer's in turn, each kept at once."""
+
+import contextlib
+import json
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cifarlab.config import differences, to_json
+from cifarlab.data.sources import lasting_name, open_source
+from cifarlab.data.split import Source
+from cifarlab.errors import Diverged, Stopped, UserError, printable
+from cifarlab.interrupts import Interrupts
+from cifarlab.preconditions import check_size
+from cifarlab.race.header import header_of
+from cifarlab.race.opponent import Opponent
+from cifarlab.race.outcome import Outcome
+from cifarlab.race.peer_data import peer_files
+from cifarlab.race.power import machine_peaks
+from cifarlab.race.racer import Limits, Racer, RunFailed
+from cifarlab.race.record import (
+    Failure,
+    Half,
+    Pair,
+    Record,
+    Side,
+    begin_or_continue,
+    claimed,
+    read_half,
+    remove_half,
+    write_half,
+    write_record,
+)
+from cifarlab.race.tiers import Tier
+from cifarlab.race.worker import Order
+from cifarlab.recipe import Recipe
+from cifarlab.recipes import recipe_named
+from cifarlab.runtime import device_named
+
+Say = Callable[[str], None]
+LIMITS = {"cpu": Limits(start=1800, run=6 * 3600), "cuda": Limits(start=1800, run=3600)}
+"""Seconds; compiling and a warm-up on a slow GPU take minutes, a peer's run on a slow CPU hours."""
+PYTHON = (sys.executable, "-P", "-m")
+"""-P: nothing is imported from the current folder."""
+OUR_WORKER, PEER_WORKER = (*PYTHON, "cifarlab.race.worker"), (*PYTHON, "cifarlab.race.peers.worker")
+
+
+def silence(line: str) -> None:
+    """Say nothing of how the race goes."""
+
+
+def record_path(out: Path, tier: Tier) -> Path:
+    """Where the record of a tier lies in the folder ``out``."""
+    return out / f"{tier.name}.json"
+
+
+def race(
+    tier: Tier,
+    *,
+    runs: int = 1,
+    against: Opponent | None = None,
+    data: str = "cifar10",
+    out: Path = Path("race"),
+    seed_from: int = 0,
+    device: str | None = None,
+    recipe: Recipe | None = None,
+    command: str = "",
+    say: Say = silence,
+    our_worker: Sequence[str] = OUR_WORKER,
+    peer_worker: Sequence[str] = PEER_WORKER,
+) -> Record:
+    """Race until the record of ``tier`` in ``out`` holds ``runs`` runs, or pairs, in all; return it.
+
+    Killed at any time and called again, it goes on; every run that was finished counts, and counts once.
+
+    Args:
+        against: the peer; None to run ours alone.
+        data: what ``open_source`` opens.
+        seed_from: the first seed. Seeds ascend from there and none is used twice.
+        device: another one of the tier's kind, as in ``cuda:1``; None for the tier's.
+        recipe: instead of the tier's.
+        command: how the race was started, for the record.
+        say: told in one line when a run begins and when it ends.
+        our_worker: starts the process that makes our runs.
+        peer_worker: starts the process that makes the peer's.
+
+    Raises:
+        UserError: wrong input, or the record there is of another race.
+        Diverged: a run of ours, which is recorded; the next call goes on with the next seed.
+        Unavailable: a process of the race died.
+        Stopped: SIGINT or SIGTERM.
+    """
+    if runs < 1:
+        raise UserError(f"--runs must be at least 1, found {runs}")
+    if seed_from < 0:
+        raise UserError(f"--seed-from must be at least 0, found {seed_from}")
+    place = _device_of(tier, device)
+    recipe = recipe or recipe_named(tier.recipe).make()
+    source = open_source(data)
+    check_size(recipe, source.description.image_size)
+    header = header_of(tier, recipe, source.description, against, place, command)
+    path = record_path(out, tier)
+    with contextlib.ExitStack() as held:
+        held.enter_context(claimed(path))
+        record = begin_or_continue(path, header)
+        if "machine_peaks" not in record.header:
+            record = replace(record, header={**record.header, "machine_peaks": machine_peaks(place)})
+        interrupts = held.enter_context(Interrupts())
+        order = Order(tier.recipe, recipe, lasting_name(data), str(place), place.type == "cuda")
+        orders: dict[Side, tuple[Sequence[str], Any]] = {"ours": (our_worker, to_json(order))}
+        if against is not None:
+            orders["peer"] = (peer_worker, _peer_order(against, held, source, path, place))
+        racers = {
+            side: held.enter_context(
+                Racer(
+                    _name(side, tier, against),
+                    [*worker, json.dumps(value)],
+                    stays=place.type == "cuda",
+                    limits=LIMITS[place.type],
+                    check_stop=interrupts.check,
+                )
+            )
+            for side, (worker, value) in orders.items()
+        }
+        try:
+            return _Race(tier, path, record, racers, runs, seed_from, say).until_done()
+        except Stopped as stop:
+            raise Stopped(f"{stop}; every finished run is kept, the same command goes on") from stop
+
+
+class _Race:
+    """The runs that are still to be made, one after the other."""
+
+    def __init__(
+        self,
+        tier: Tier,
+        path: Path,
+        record: Record,
+        racers: dict[Side, Racer],
+        runs: int,
+        seed_from: int,
+        say: Say,
+    ) -> None:
+        self._tier = tier
+        self._path = path
+        self._record = record
+        self._racers = racers
+        self._runs = runs
+        self._seed_from = seed_from
+        self._say = say
+
+    def until_done(self) -> Record:
+        """Make them."""
+        if read_half(self._path, self._record) is None:
+            remove_half(self._path)  # one that was made whole just before a kill
+        done = len(self._record.ours)
+        if done >= self._runs:
+            self._say(f"{printable(self._path)} holds {done} runs already")
+            return self._record
+        if "peer" in self._racers:
+            self._meet_the_peer()
+        write_record(self._path, self._record)
+        while len(self._record.ours) < self._runs:
+            if "peer" in self._racers:
+                self._make_pair()
+            else:
+                outcome = self._make("ours", self._next_seed(), None)
+                self._keep(replace(self._record, runs=(*self._record.runs, outcome)))
+        return self._record
+
+    def _make_pair(self) -> None:
+        """One pair, or the second half of one. Who is first alternates."""
+        half = read_half(self._path, self._record)
+        if half is None:
+            side: Side = "peer" if len(self._record.pairs) % 2 else "ours"
+            half = Half(side, self._make(side, self._next_seed(), None))
+            write_half(self._path, self._record, half)
+        other: Side = "ours" if half.side == "peer" else "peer"
+        outcome = self._make(other, half.outcome.seed, half)
+        ours, peers = (half.outcome, outcome) if half.side == "ours" else (outcome, half.outcome)
+        self._keep(replace(self._record, pairs=(*self._record.pairs, Pair(ours, peers, half.side))))
+
+    def _make(self, side: Side, seed: int, half: Half | None) -> Outcome:
+        """One run, with a line before and after; a failed one is recorded."""
+        racer, kind = self._racers[side], "pair" if self._record.is_paired else "run"
+        which = f"{kind} {len(self._record.ours) + 1} of {self._runs}, {racer.name}, seed {seed}"
+        self._say(f"{which}: starts{_expected(self._record, side)}")
+        try:
+            outcome = racer.run(seed)
+        except RunFailed as error:
+            other = None if half is None else half.outcome
+            failure = Failure(side, seed, str(error), other)
+            self._keep(replace(self._record, failures=(*self._record.failures, failure)))
+            raise Diverged(
+                f"{which} gave no result: {error}; it is recorded, and the same command goes on with the "
+                "next seed"
+            ) from error
+        self._say(f"{which}: {outcome.seconds:,.1f} s, accuracy {outcome.accuracy:.2%}")
+        return outcome
+
+    def _meet_the_peer(self) -> None:
+        """Start the peer's process, so that a wrong script shows before ours has run, perhaps for an hour.
+
+        What its adapter says of itself is recorded, and must stay the same for all runs.
+
+        Raises:
+            UserError: it has changed, or the script is not one that can be run.
+        """
+        racer, header = self._racers["peer"], self._record.header
+        racer.start()
+        known = header["peer"].get("facts", racer.facts)
+        changes = differences(_lasting(known), _lasting(racer.facts))
+        if changes:
+            raise UserError(
+                f"the adapter runs the peer otherwise than in {self._path} ({'; '.join(changes[:3])}); "
+                "choose another --out"
+            )
+        header = {**header, "peer": {**header["peer"], "facts": racer.facts}}
+        self._record = replace(self._record, header=header)
+        racer.rest()
+
+    def _keep(self, record: Record) -> None:
+        write_record(self._path, record)
+        remove_half(self._path)
+        self._record = record
+
+    def _next_seed(self) -> int:
+        return max(self._seed_from, max(self._record.seeds, default=-1) + 1)
+
+
+def _device_of(tier: Tier, device: str | None) -> torch.device:
+    """The device of a race.
+
+    Raises:
+        UserError: it is not there, or of another kind than the tier's.
+    """
+    if tier.device == "cuda" and device is None and not torch.cuda.is_available():
+        raise UserError(f"{tier.name} is raced on a GPU with CUDA, and there is none here")
+    place = device_named(device or tier.device)
+    if place.type != tier.device:
+        raise UserError(f"{tier.name} is raced on {tier.device}, not on {place.type}; leave out --device")
+    return place
+
+
+def _peer_order(
+    against: Opponent, held: contextlib.ExitStack, source: Source, path: Path, place: torch.device
+) -> dict[str, Any]:
+    """What the peer's worker is told; its files are there while ``held`` is open."""
+    folder = held.enter_context(peer_files(source, path.with_name(f".{path.stem}-peer-data")))
+    return {
+        "script": str(against.script.resolve()),
+        "data": str(folder.resolve()),
+        "device": str(place),
+        "epochs": against.epochs,
+        "warm_up": place.type == "cuda",
+    }
+
+
+def _lasting(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a worker says of itself without what a clock put there."""
+    return {name: value for name, value in facts.items() if name != "warm_up_seconds"}
+
+
+def _name(side: Side, tier: Tier, against: Opponent | None) -> str:
+    return tier.recipe if side == "ours" or against is None else against.script.stem
+
+
+def _expected(record: Record, side: Side) -> str:
+    """How long a run will take, by those before."""
+    outcomes = record.ours if side == "ours" else record.peers
+    if not outcomes:
+        return ""
+    return f", about {statistics.fmean(each.seconds for each in outcomes):,.1f} s by those before"

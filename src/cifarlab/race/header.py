@@ -1,0 +1,69 @@
+"""What a race's file says besides its runs: with what they were made, on what, and by which clock."""
+
+from typing import Any
+
+import torch
+
+from cifarlab.config import differences, fingerprint, to_json
+from cifarlab.data.split import DataDescription
+from cifarlab.files import sha256_of
+from cifarlab.race.opponent import Opponent
+from cifarlab.race.tiers import Tier
+from cifarlab.recipe import Recipe
+from cifarlab.runtime import NUMERICS_VERSION, hardware, versions
+
+SCHEMA_VERSION = 1
+CLOCK = (
+    "Included: everything that depends on the data or the weights, from the first look at the images to the "
+    "last test prediction: normalizing, whitening, initialization, augmentation, all training steps, "
+    "evaluation and test-time views. Excluded: importing, compiling and one warm-up on random labels (on a "
+    "GPU), reading the files and the copy to the device."
+)
+"""What is timed, ours and the peer's alike; it stands in every file and is printed with every result."""
+FIXED = ("schema", "tier", "device", "hardware", "versions", "data", "clock", "ours", "peer")
+"""The entries of a header in which all runs of one file agree."""
+
+
+def header_of(
+    tier: Tier,
+    recipe: Recipe,
+    data: DataDescription,
+    against: Opponent | None,
+    device: torch.device,
+    command: str,
+) -> dict[str, Any]:
+    """What a record says besides its runs, as JSON values."""
+    peer = None
+    if against is not None:
+        sha256 = sha256_of(against.script)
+        peer = {"name": against.script.stem, "sha256": sha256, "epochs": against.epochs}
+    return {
+        "schema": SCHEMA_VERSION,
+        "tier": tier.name,
+        "command": command,
+        "clock": CLOCK,
+        "device": str(device),
+        "hardware": hardware(device),
+        "versions": versions(),
+        "data": to_json(data),
+        "ours": {
+            "recipe_name": tier.recipe,
+            "fingerprint": fingerprint(recipe),
+            "numerics": NUMERICS_VERSION,
+            "recipe": to_json(recipe),
+        },
+        "peer": peer,
+    }
+
+
+def fixed_part(header: dict[str, Any]) -> dict[str, Any]:
+    """The entries in which all runs of one file agree; what the peer's adapter says of itself comes later."""
+    fixed = {name: header.get(name) for name in FIXED}
+    if isinstance(fixed["peer"], dict):
+        fixed["peer"] = {name: value for name, value in fixed["peer"].items() if name != "facts"}
+    return fixed
+
+
+def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What keeps runs under two headers apart, as lines; empty where they belong into one file."""
+    return differences(fixed_part(before), fixed_part(after))

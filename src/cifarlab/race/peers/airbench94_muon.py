@@ -1,0 +1,59 @@
+"""The adapter of airbench94_muon.py, by Keller Jordan: 94.01 % (n = 200) in 2.59 s on an A100."""
+
+from types import ModuleType
+
+import torch
+
+from cifarlab.race.peers.common_changes import (
+    FIGURES_HANDED_OVER,
+    FILES_READ_BEFORE,
+    NO_ACCURACY_PER_EPOCH,
+    WITHOUT_MAIN_BLOCK,
+    eager_in_single_precision,
+)
+from cifarlab.race.peers.operations import training_operations
+from cifarlab.race.peers.peer import Peer, Race
+from cifarlab.race.peers.written_numbers import WrittenNumber
+
+
+def prepare(module: ModuleType, device: torch.device) -> Race:
+    """One network, compiled in place on CUDA."""
+    model = module.CifarNet().to(device).to(memory_format=torch.channels_last)
+    if device.type == "cuda":
+        model.compile(mode="max-autotune")
+    return lambda run: module.main(run, model)
+
+
+def image_operations(module: ModuleType) -> float:
+    """One network, forward and backward."""
+    return training_operations(module.CifarNet())
+
+
+AIRBENCH94_MUON = Peer(
+    name="airbench94_muon.py",
+    source="https://github.com/KellerJordan/cifar10-airbench",
+    published_accuracy=0.9401,
+    published_seconds=2.59,
+    epochs=8.0,
+    batch_size=2000,
+    marks=("class Muon(", "def zeropower_via_newtonschulz5(", "def init_whiten(self, train_images"),
+    loader="CifarLoader",
+    written_epochs=(
+        WrittenNumber("total_train_steps = ceil({} * len(train_loader))", "8"),
+        WrittenNumber("whiten_bias_train_steps = ceil({} * len(train_loader))", "3"),
+    ),
+    written_batches=(WrittenNumber("    batch_size = {}\n", "2000"),),
+    everywhere=(WITHOUT_MAIN_BLOCK, FILES_READ_BEFORE, NO_ACCURACY_PER_EPOCH, FIGURES_HANDED_OVER),
+    on_cpu=eager_in_single_precision(
+        half_calls=2,
+        half_types=0,
+        bfloat16_calls=1,
+        compiled_functions=1,
+        compiled_modules=0,
+        cuda_calls=0,
+        cuda_names=1,
+        synchronizations=1,
+    ),
+    prepare=prepare,
+    image_operations=image_operations,
+)
