@@ -10,11 +10,14 @@ from cifarlab.averaging import MovingAverage
 from cifarlab.config import differences, fingerprint, to_json, vary
 from cifarlab.data.holdout import Counts
 from cifarlab.errors import UserError
+from cifarlab.freezing import LateFreezing
 from cifarlab.models import Aspp, Cbam, PlainCnn, ResNet, ShakeShake, SlimAttention, TinyAttention
 from cifarlab.optim import Adam, Sgd
 from cifarlab.penalties import L1Penalty
 from cifarlab.recipe import Judging, Recipe, TrainingMode
+from cifarlab.resolution import GrowingResolution
 from cifarlab.schedules import MultiStep
+from cifarlab.views import TestTimeViews
 from config_samples import Circle, Sample, Square
 
 
@@ -65,6 +68,9 @@ def another(path: str, value: Any) -> Any:
         "mix": Mixup(),
         "penalty": L1Penalty(),
         "average": MovingAverage(),
+        "resolution": GrowingResolution(),
+        "freezing": LateFreezing(),
+        "views": TestTimeViews(),
         "decayed": "weights",
         "border": "edge",
         "interpolation": "bilinear",
