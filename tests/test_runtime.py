@@ -24,6 +24,7 @@ from cifarlab.runtime import (
     own_randomness,
     reseed,
     versions,
+    wait_for,
 )
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -174,3 +175,12 @@ def test_freed_memory_is_kept_for_the_next_step() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     pages_of_all_steps = 20 * 8 * 2**23 // resource.getpagesize()
     assert int(found) < 0.05 * pages_of_all_steps
+
+
+def test_one_waits_for_the_device_alone_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append(str(device)))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waited.append("mps"))
+    for name in ("cpu", "cuda:1", "mps"):
+        wait_for(torch.device(name))
+    assert waited == ["cuda:1", "mps"]

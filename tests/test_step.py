@@ -6,17 +6,18 @@ They are recorded on a tape, which keeps every number of Python as a CUDA graph 
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from cifarlab import captured, job, run
+from cifarlab import captured, job, run, step
 from cifarlab import train as loop
 from cifarlab.augment import CutMix, HorizontalFlip, Mixup, RandomCrop
 from cifarlab.averaging import MovingAverage
-from cifarlab.captured import Recorder, Work, cuda_graphs
+from cifarlab.captured import WARM_UP_STEPS, Recorder, Work, cuda_graphs
 from cifarlab.data.holdout import NoHoldout
 from cifarlab.distributed import Group
 from cifarlab.errors import Diverged, Stopped, UserError
@@ -28,10 +29,11 @@ from cifarlab.models import FastCnn, ResNet, ShakeShake
 from cifarlab.optim import Adadelta, Adagrad, Adam, AdamW, Muon, Optimizer, Sgd
 from cifarlab.penalties import L2Penalty
 from cifarlab.preconditions import check_capture
-from cifarlab.progress import Progress
+from cifarlab.progress import Progress, Stopwatch
 from cifarlab.recipe import Judging, Recipe
 from cifarlab.resolution import GrowingResolution
 from cifarlab.schedules import Linear, Piecewise
+from cifarlab.step import Taken, update
 from support import metrics_of, small_recipe, stop_at, synthetic_source, without_timing
 from tape import Tape, play_cuda
 
@@ -190,6 +192,40 @@ def test_recording_is_timed_apart(tmp_path: Path) -> None:
         results.append(json.loads((folder / run.RESULT).read_text()))
     assert results[0]["preparation_seconds"] == 0
     assert results[1]["preparation_seconds"] > 0
+
+
+@pytest.mark.parametrize(("module", "way"), [(captured, "capture"), (step, "compile")])
+def test_preparation_is_timed_from_and_to_moments_when_the_device_is_done(
+    module: ModuleType, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device here that does work only when it is waited for, one second each time."""
+    clock, asked = [0.0], [5]
+
+    def wait(device: torch.device) -> None:
+        assert device.type == "cpu"
+        clock[0] += asked[0]
+        asked[0] = 0
+
+    def ask(*arguments: Any) -> Taken:
+        asked[0] += 1
+        return update(*arguments)
+
+    class Watch(Stopwatch):
+        def __init__(self) -> None:
+            self._last = clock[0]
+
+        def lap(self) -> float:
+            return clock[0] - self._last
+
+    monkeypatch.setattr(torch, "compile", lambda network, dynamic: network)
+    monkeypatch.setattr(module, "wait_for", wait)
+    monkeypatch.setattr(module, "Stopwatch", Watch)
+    monkeypatch.setattr(module, "update", ask)
+    recipe = replace(RECIPES["dropout, adam"], capture=way == "capture", compile=way == "compile")
+    loop.train(recipe, SOURCE, tmp_path / "run")
+    result = json.loads((tmp_path / "run" / run.RESULT).read_text())
+    # Two kinds of steps; a recorded one is warmed up. What was asked for before is not counted.
+    assert result["preparation_seconds"] == 2 * (WARM_UP_STEPS if way == "capture" else 1)
 
 
 @pytest.mark.parametrize("optimizer", [Adadelta(), Muon()], ids=lambda each: type(each).__name__)

@@ -23,6 +23,7 @@ from cifarlab.job import Job
 from cifarlab.kinds import Kind, kind_of, of_each_kind, positions_of, unchanged
 from cifarlab.optim import keep_rates_on, set_rate
 from cifarlab.progress import Progress, Stopwatch
+from cifarlab.runtime import wait_for
 from cifarlab.step import EagerStep, Taken, update
 
 WARM_UP_STEPS = 3
@@ -71,7 +72,9 @@ class CapturedStep:
         Raises:
             UserError: a step of this run cannot be recorded.
         """
-        watch, job = Stopwatch(), self._job
+        job, device = self._job, self._number.device
+        wait_for(device)
+        watch = Stopwatch()
         description = job.description
         recipe, classes = description.recipe, len(description.data.class_names)
         feed = feed_of_epoch(recipe, job.training, classes, description.seed, progress.epoch)
@@ -89,6 +92,7 @@ class CapturedStep:
                 replay = self._record(partial(self._work, there, step))
                 self._recordings[kind] = Recording(positions_of(there, step), replay)
         self._guard.forget()
+        wait_for(device)
         progress.preparation_seconds += watch.lap()
 
     def _work(self, feed: Feed, step: int) -> Taken:

@@ -20,6 +20,7 @@ from cifarlab.preconditions import (
     check_convolutions,
     check_freezing,
     check_last_batch,
+    check_rates,
     check_resolution,
     check_views,
 )
@@ -101,6 +102,7 @@ def prepare(
     recipe = description.recipe
     training, validation = divide(source, description, judging, device)
     check_average(recipe, len(training))
+    check_rates(recipe, len(training))
     check_capture(recipe, group)
     check_resolution(description)
     check_freezing(description, group)

@@ -12,6 +12,7 @@ from cifarlab.models.modes import inference_mode
 from cifarlab.optim import Adam, AdamW, Muon, Sgd
 from cifarlab.recipe import Recipe
 from cifarlab.run import RunDescription, trained_network
+from cifarlab.schedules import Moment
 
 SAFE_IMAGE_SIZE, SAFE_CHANNELS = 32, 16
 """See ``check_convolutions``."""
@@ -24,6 +25,17 @@ def check_average(recipe: Recipe, images: int) -> None:
         raise UserError(
             f"the weights are averaged every {recipe.average.every:,} steps, and this run has {steps:,}; "
             "take a smaller --recipe.average.every"
+        )
+
+
+def check_rates(recipe: Recipe, images: int) -> None:
+    """Refuse a run too short for its schedule's warm-up, whose first step has the rate 0."""
+    steps = math.ceil(images / recipe.batch_size)
+    moments = (Moment(step, steps, recipe.epochs) for step in range(steps * recipe.epochs))
+    if not any(recipe.schedule.factor(moment) for moment in moments):
+        raise UserError(
+            f"the schedule gives the rate 0 to every step of this run, which has {steps * recipe.epochs:,} "
+            "in all; take more epochs, or a smaller --recipe.batch-size"
         )
 
 

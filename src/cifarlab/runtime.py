@@ -43,6 +43,14 @@ def device_named(name: str) -> torch.device:
         raise UserError(f"the device {name!r} is not available here; use --device cpu, or auto") from error
 
 
+def wait_for(device: torch.device) -> None:
+    """Return when ``device`` has done all that it was asked to do, so that a clock tells its time."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def effective_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
     """``auto`` means bf16 on CUDA and fp32 elsewhere."""
     if precision == "auto":

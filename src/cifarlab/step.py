@@ -11,7 +11,7 @@ from cifarlab.job import Job
 from cifarlab.kinds import of_each_kind, unchanged
 from cifarlab.optim import set_rate
 from cifarlab.progress import Progress, Stopwatch
-from cifarlab.runtime import autocast
+from cifarlab.runtime import autocast, wait_for
 
 Judge = Callable[[Tensor, nn.Module, float | Tensor], None]
 """What looks at a loss and at the gradients in a network before the step of a number: one of the guard's."""
@@ -63,10 +63,12 @@ class EagerStep:
 
         Several processes compile in their first steps.
         """
-        job, watch = self._job, Stopwatch()
+        job, device = self._job, self._job.training.images.device
         description = job.description
         if not description.recipe.compile or job.group.size > 1:
             return
+        wait_for(device)
+        watch = Stopwatch()
         classes = len(description.data.class_names)
         feed = feed_of_epoch(description.recipe, job.training, classes, description.seed, progress.epoch)
         job.switch_to_training()
@@ -75,6 +77,7 @@ class EagerStep:
             for _, there, step in of_each_kind(job, feed):
                 update(job, there.batch(step, job.group), self._guard.judge, 0)
         self._guard.forget()
+        wait_for(device)
         progress.preparation_seconds += watch.lap()
 
     def take(self, feed: Feed, step: int, number: int) -> Taken:

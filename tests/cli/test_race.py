@@ -11,6 +11,7 @@ import pytest
 from cifarlab.cli import main
 from cifarlab.race import conduct
 from race.fakes import Lane, no_data, no_peaks
+from race.peer_samples import SAMPLES
 from support import contents, small_recipe
 
 
@@ -25,7 +26,8 @@ def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
         conduct.race, our_worker=lane.worker("well"), peer_worker=lane.worker("well"), recipe=small_recipe()
     )
     monkeypatch.setattr("cifarlab.race.conduct.race", faked)
-    Path("airbench94_muon.py").write_text("a script")
+    Path("airbench94_muon.py").write_text(SAMPLES["airbench94_muon.py"])
+    Path("rubbish.py").write_text("a script")
     return lane
 
 
@@ -40,17 +42,22 @@ def test_a_race_is_run_printed_and_prolonged(capsys: pytest.CaptureFixture[str])
     printed, complaint = capsys.readouterr()
     assert complaint == ""
     assert (
-        "run 1 of 3, race-cpu85, seed 0: starts\nrun 1 of 3, race-cpu85, seed 0: 10.0 s, accuracy 94.00%"
+        "run 1 of 3, race-cpu85, seed 0: starts\nrun 1 of 3, race-cpu85, seed 0: 10.0 s, accuracy 94.00 %"
         in printed
     )
-    assert "cpu85: reaches 85% (lower end of the mean's interval 93.85%) in 11.00 s\n" in printed
+    assert (
+        "cpu85: reaches 85 % of synthetic (lower end of the mean's interval 93.85 %) in 11.00 s\n" in printed
+    )
     assert "\nclock: Included: everything" in printed and "every run: race/cpu85.json\n" in printed
     assert cells(printed, "ours, seconds") == ["3", "11.000", "1.000", "8.516 to 13.484"]
-    assert cells(printed, "ours, accuracy") == ["3", "94.10%", "0.10%", "93.85% to 94.35%"]
+    assert cells(printed, "ours, accuracy") == ["3", "94.10 %", "0.10 %", "93.85 % to 94.35 %"]
     assert main(["race", "cpu85", "--runs", "4", "--data", "digits"]) == 0
     assert "run 4 of 4, race-cpu85, seed 3: starts, about 11.0 s by those before" in capsys.readouterr().out
     record = json.loads(Path("race/cpu85.json").read_text())
-    assert record["command"] == "cifarlab race cpu85 --runs 4 --data digits"
+    assert record["command"] == "cifarlab race cpu85 --runs 3 --data digits"
+    assert record["commands"][1]["command"] == "cifarlab race cpu85 --runs 4 --data digits"
+    assert main(["race", "cpu85", "--show"]) == 0
+    assert "\nthe number of runs was raised 1 time\n" in capsys.readouterr().out
     assert [run["seed"] for run in record["runs"]] == [0, 1, 2, 3]
 
 
@@ -60,12 +67,14 @@ def test_against_a_peer(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "pair 2 of 3, airbench94_muon, seed 9: starts" in printed
     assert cells(printed, "airbench94_muon, seconds")[:2] == ["3", "21.000"]
-    assert "of airbench94_muon's time (95 % interval " in printed
+    assert "of the time of airbench94_muon (95 % interval " in printed
     record = json.loads(Path("race/cpu85.json").read_text())
     assert (record["peer"]["name"], record["peer"]["epochs"]) == ("airbench94_muon", 3)
     assert [pair["peer"]["seed"] for pair in record["pairs"]] == [8, 9, 10]
     assert main([*pairs, "--peer-epochs", "5"]) == 2
     assert "peer.epochs: 3 -> 5" in capsys.readouterr().err
+    assert main([*pairs, "--peer-precision", "bf16"]) == 2
+    assert 'peer.precision: "fp32" -> "bf16"' in capsys.readouterr().err
 
 
 def test_everything_as_one_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +88,7 @@ def test_everything_as_one_object(capsys: pytest.CaptureFixture[str]) -> None:
         and shown["clock"].startswith("Included")
         and shown["record"] == "race/cpu85.json"
     )
-    assert "cpu85: reaches 85%" in shown["verdict"] or "not shown" in shown["verdict"]
+    assert "cpu85: reaches 85 %" in shown["verdict"] or "not shown" in shown["verdict"]
     assert progress.count(": starts") == 4
 
 
@@ -116,7 +125,10 @@ def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> No
     before = contents(lane.folder)
     assert main(["race", "cpu85", "--show", "--out", "elsewhere"]) == 0
     printed = capsys.readouterr().out
-    assert "one run, which shows no spread: 94.00% of 85% in 10.00 s" in printed and "starts" not in printed
+    assert (
+        "one run: accuracy 94.00 %, target 85 % of synthetic, in 10.00 s" in printed
+        and "starts" not in printed
+    )
     assert contents(lane.folder) == before
 
 
@@ -127,7 +139,7 @@ def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> No
         (["gpu-94"], "no race is called 'gpu-94'; did you mean gpu94?"),
         (["xyzzy"], "there are: cpu-full, cpu75, cpu80, cpu85, gpu94, gpu96"),
         (["gpu94"], "gpu94 is raced on a GPU with CUDA, and there is none here"),
-        (["cpu85", "--device", "cuda:99"], "the device 'cuda:99' is not available here"),
+        (["cpu85", "--device", "cuda:99"], "cpu85 is raced on cpu, not on cuda; leave out --device"),
         (["cpu85", "--runs", "0"], "--runs must be at least 1, found 0"),
         (["cpu85", "--runs", "two"], "--runs"),
         (["cpu85", "--rnus", "2"], "did you mean --runs?"),
@@ -138,6 +150,10 @@ def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> No
             "--peer-epochs must be a finite",
         ),
         (["cpu85", "--peer-epochs", "2"], "--peer-epochs is for the peer of --against"),
+        (["cpu85", "--peer-precision", "bf16"], "--peer-precision is for the peer of --against"),
+        (["cpu85", "--against", ".", "--peer-precision", "fp16"], "--peer-precision"),
+        (["gpu94", "--against", ".", "--peer-precision", "bf16"], "in gpu94 the peer computes as published"),
+        (["cpu85", "--against", "rubbish.py"], "none of the scripts that a race can run"),
         (["cpu85", "--out", "airbench94_muon.py"], "airbench94_muon.py"),
         (["cpu85", "--show", "--out", "no\x1b[31m"], "there is no no\ufffd[31m/cpu85.json"),
     ],
@@ -148,4 +164,33 @@ def test_wrong_use_is_one_line_and_makes_nothing(
     assert main(["race", *arguments]) == 2
     printed, said = capsys.readouterr()
     assert complaint in said and said.count("\n") == 1 and printed == ""
-    assert list(contents(lane.folder)) == ["airbench94_muon.py"] and lane.log == []
+    assert sorted(contents(lane.folder)) == ["airbench94_muon.py", "rubbish.py"] and lane.log == []
+
+
+def test_a_file_that_is_no_record_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["race", "cpu85"]) == 0
+    path = Path("race/cpu85.json")
+    record = json.loads(path.read_text())
+    for name in ("data", "peer"):
+        path.write_text(json.dumps({**record, name: 5}))
+        capsys.readouterr()
+        assert main(["race", "cpu85", "--show"]) == 2
+        printed, said = capsys.readouterr()
+        assert said == f"cifarlab: race/cpu85.json is damaged: {name} must be an object, found 5\n"
+        assert printed == ""
+    path.rename("race/cpu80.json")
+    assert main(["race", "cpu80", "--show"]) == 2
+    assert "race/cpu80.json is a race of 'cpu85', not of 'cpu80'" in capsys.readouterr().err
+
+
+def test_help_says_what_a_tier_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["race", "--help"])
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for each in (
+        "TIER",
+        "cpu-full: the accuracy that",
+        "All but cpu75 and cpu80 have a peer",
+        "up to an hour",
+    ):
+        assert each in said

@@ -39,7 +39,9 @@ def begin(behavior: str) -> None:
             time.sleep(60)
         case "unready":
             say('{"redy": true}')
-    say(json.dumps({"ready": True, "changes": [behavior if behavior.startswith("changes") else "none"]}))
+    facts = {"as_published": False, "peer": "known.py"} if behavior == "was edited" else {}
+    changes = [behavior if behavior.startswith("changes") else "none"]
+    say(json.dumps({"ready": True, "changes": changes, **facts}))
 
 
 def main() -> None:
@@ -54,6 +56,7 @@ def main() -> None:
             "process": os.getpid(),
             "device": order.get("device"),
             "warm": order.get("warm_up"),
+            **({"precision": order["precision"]} if "precision" in order else {}),
         }
         with open(log, "a", encoding="utf-8") as file:
             file.write(f"{side} {seed}\n")
@@ -64,6 +67,8 @@ def main() -> None:
                 answer["seed"] = seed + 1
             case "no accuracy":
                 answer["accuracy"] = 1.5
+            case "is stopped":
+                os.kill(os.getpid(), signal.SIGTERM)
             case "is killed":
                 os.kill(os.getpid(), 9)
             case "is stubborn":

@@ -40,6 +40,7 @@ class {name}:
 EVALUATE = """
 def evaluate(model, loader, tta_level=0):
     time.sleep(1 if tta_level == 2 else 1000)
+    model.eval()
     with torch.no_grad():
         outputs = model(loader.normalize(loader.images))
     return (outputs.argmax(1) == loader.labels).float().mean().item()

@@ -39,6 +39,7 @@ def main(run, model):
     + TIMERS
     + """
     model.head.reset_parameters()
+    model.train()
     optimizer = Muon(model.parameters(), lr=0.01)
     step = 0
     model.init_whiten(train_loader.normalize(train_loader.images[:5000]))
@@ -115,6 +116,7 @@ def main(run, model):
     total_train_steps = ceil(7.59 * len(train_loader))
     whiten_bias_train_steps = ceil(0.19 * len(train_loader))
     model.head.reset_parameters()
+    model.train()
     optimizer = Muon(model.parameters(), lr=0.01)
     optimizer.param_groups[0]["momentum_buffer_dtype"] = torch.half
     assert model.head.weight.dtype == torch.half
@@ -219,6 +221,7 @@ def main(run, hyp, model_proxy, model_trainbias, model_freezebias):
         starter.record()
         for inputs, labels in train_loader:
             mask = next(masks)
+            model.train()
             outputs = model(inputs[mask])
             labels = labels[mask]
             loss = F.cross_entropy(outputs, labels)

@@ -2,15 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from cifarlab.errors import Diverged, Stopped, Unavailable, UserError
+from cifarlab.race.official import is_official_cifar10
 from cifarlab.race.record import claimed, read_record
+from cifarlab.race.summary import summarize
 from cifarlab.race.tiers import TIERS
-from race.fakes import TIER, Lane
+from cifarlab.race.verdict import peer_name, raised_text
+from race.fakes import SOURCE, TIER, Lane
 from support import small_recipe, stop_at, synthetic_source
 
 
@@ -24,7 +31,7 @@ def test_pairs_alternate_and_no_seed_is_used_twice(lane: Lane) -> None:
     assert read_record(lane.path) == record
     assert said[:2] == [
         "pair 1 of 3, demo, seed 7: starts",
-        "pair 1 of 3, demo, seed 7: 17.0 s, accuracy 94.30%",
+        "pair 1 of 3, demo, seed 7: 17.0 s, accuracy 94.30 %",
     ]
     assert said[4] == "pair 2 of 3, rival, seed 8: starts, about 21.0 s by those before"
 
@@ -68,13 +75,18 @@ def test_the_file_says_what_was_raced_with(lane: Lane) -> None:
 def test_it_goes_on_where_it_was_and_is_prolonged(lane: Lane) -> None:
     first = lane.race(2, command="the first")
     assert first.header["command"] == "the first" and len(first.runs) == 2
+    assert summarize(first, TIER).times_raised == 0
     more = lane.race(3, command="the second")
     assert more.runs[:2] == first.runs and [run.seed for run in more.runs] == [0, 1, 2]
-    assert more.header["command"] == "the second"
+    assert more.header["command"] == "the first"
+    asked = [(each["command"], each["runs"]) for each in more.header["commands"]]
+    assert asked == [("the first", 2), ("the second", 3)]
+    times = [datetime.fromisoformat(each["time"]) for each in more.header["commands"]]
+    assert times[0] <= times[1] and times[0].tzinfo is not None
+    assert summarize(more, TIER).times_raised == 1
+    assert raised_text(summarize(more, TIER)) == "the number of runs was raised 1 time"
     before, said = lane.path.read_bytes(), list[str]()
-    assert lane.race(3, command="the third", say=said.append) == replace(
-        more, header={**more.header, "command": "the third"}
-    )
+    assert lane.race(3, command="the third", say=said.append) == more
     assert said == [f"{lane.path} holds 3 runs already"] and lane.path.read_bytes() == before
     assert lane.log == ["ours 0", "ours 1", "ours 2"]
 
@@ -148,8 +160,8 @@ def test_a_second_race_into_the_same_file_is_refused(lane: Lane) -> None:
 
 def test_half_a_pair_waits_for_its_other_half(lane: Lane) -> None:
     rival = lane.opponent()
-    with pytest.raises(Unavailable, match="rival was killed by SIGKILL before it gave an outcome"):
-        lane.behaving(peer="is killed").race(1, against=rival)
+    with pytest.raises(Unavailable, match="rival was killed by SIGTERM before it gave an outcome"):
+        lane.behaving(peer="is stopped").race(1, against=rival)
     assert lane.log == ["ours 0", "peer 0"]
     record = lane.race(1, against=rival)
     assert lane.log == ["ours 0", "peer 0", "peer 0"]
@@ -160,14 +172,14 @@ def test_half_a_pair_waits_for_its_other_half(lane: Lane) -> None:
 def test_half_a_pair_of_another_race_is_not_taken(lane: Lane) -> None:
     rival = lane.opponent()
     with pytest.raises(Unavailable):
-        lane.behaving(peer="is killed").race(1, against=rival)
+        lane.behaving(peer="is stopped").race(1, against=rival)
     lane.path.unlink()
     with pytest.raises(UserError, match=r"tiny\.half\.json is half a pair of another race"):
         lane.race(1, against=rival, recipe=small_recipe(epochs=4))
 
 
 @pytest.mark.parametrize(
-    "options", [{"runs": 0}, {"seed_from": -1}, {"device": "cuda:99"}, {"device": "mps"}]
+    "options", [{"runs": 0}, {"seed_from": -1}, {"device": "cuda:99"}, {"device": "mps"}, {"device": "x"}]
 )
 def test_wrong_input_leaves_nothing(lane: Lane, options: dict[str, object]) -> None:
     with pytest.raises(UserError):
@@ -179,6 +191,8 @@ def test_a_gpu_race_needs_a_gpu(lane: Lane) -> None:
     for device in (None, "cpu"):
         with pytest.raises(UserError, match=r"^gpu94 is raced on "):
             lane.race(1, tier=TIERS["gpu94"], device=device)
+    with pytest.raises(UserError, match=r"^tiny is raced on cpu, not on cuda; leave out --device$"):
+        lane.race(1, device="cuda")  # whether there is one or not
 
 
 def test_a_peer_of_another_image_size_is_refused(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,22 +200,83 @@ def test_a_peer_of_another_image_size_is_refused(lane: Lane, monkeypatch: pytest
     monkeypatch.setattr("cifarlab.race.conduct.open_source", lambda name: small)
     with pytest.raises(UserError, match="takes 32 × 32 pixels; these data have 8 × 8"):
         lane.race(1, against=lane.opponent())
+    assert not lane.path.parent.exists()
     assert len(lane.race(1).runs) == 1
 
 
-def test_the_record_of_another_version_is_refused(lane: Lane) -> None:
-    lane.race(1)
-    lane.path.write_text(lane.path.read_text().replace('"schema": 1', '"schema": 2'))
-    with pytest.raises(UserError, match="one of another version"):
-        lane.race(2)
-    lane.path.write_text("[]")
-    with pytest.raises(UserError, match="no file of a race"):
-        lane.race(2)
+@pytest.mark.parametrize("side", ["ours", "peer"])
+def test_a_run_of_which_its_process_dies_is_recorded(side: str, lane: Lane) -> None:
+    """Out of memory, say: the same seed would meet the same end again, and nobody would know."""
+    rival = lane.opponent()
+    with pytest.raises(Unavailable, match=r"seed 0 gave no result: .* was killed by SIGKILL .*is recorded"):
+        lane.behaving(**{side: "is killed"}).race(1, against=rival)
+    (failure,) = read_record(lane.path).failures
+    assert (failure.side, failure.seed) == (side, 0) and "SIGKILL" in failure.reason
+    record = lane.race(1, against=rival)
+    assert [pair.ours.seed for pair in record.pairs] == [1] and record.failures == (failure,)
 
 
-def test_a_damaged_record_is_refused(lane: Lane) -> None:
-    lane.race(1)
-    text = lane.path.read_text()
-    lane.path.write_text(text.replace('"accuracy": 0.94', '"accuracy": 94'))
-    with pytest.raises(UserError, match=r"is damaged: accuracy must lie in 0 … 1, found 94"):
-        lane.race(2)
+def test_a_worker_that_died_because_the_race_was_stopped_is_no_failure(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rival = lane.opponent()
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr("cifarlab.race.racer.LOOK_SECONDS", 30)
+        patch.setattr("cifarlab.interrupts.Interrupts.check", stopped_after(lane))
+        lane.behaving(ours="is killed").race(1, against=rival)
+    assert lane.log == ["ours 0"] and not read_record(lane.path).failures
+
+
+def stopped_after(lane: Lane) -> Callable[[Any], None]:
+    """As if the signal had come while the run went on."""
+
+    def check(self: Any) -> None:
+        if lane.log:
+            raise Stopped("stopped by a test")
+
+    return check
+
+
+@pytest.mark.parametrize("against", [True, False])
+def test_the_data_that_a_killed_race_has_left_for_its_peer_go(against: bool, lane: Lane) -> None:
+    left = lane.path.parent / ".tiny-peer-data"
+    left.mkdir(parents=True)
+    (left / "train.pt").write_bytes(b"180 megabytes")
+    lane.race(1, against=lane.opponent() if against else None)
+    assert not left.exists()
+
+
+def test_a_race_that_is_done_writes_no_data_for_the_peer(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    rival = lane.opponent()
+    record = lane.race(1, against=rival)
+    monkeypatch.delattr("cifarlab.race.conduct.peer_files")
+    assert lane.race(1, against=rival) == record
+
+
+def test_the_peer_is_called_what_its_adapter_knows_it_by(lane: Lane) -> None:
+    record = lane.race(1, against=lane.opponent())
+    assert peer_name(record.header) == "rival"
+    lane = replace(lane, folder=lane.folder / "edited", peer="was edited")
+    edited = lane.race(1, against=lane.opponent())
+    assert peer_name(edited.header) == "your own version of known"
+
+
+def test_the_peer_s_precision_is_told_and_kept(lane: Lane) -> None:
+    rival = replace(lane.opponent(), precision="bf16")
+    record = lane.race(1, against=rival)
+    assert record.peers[0].details["precision"] == "bf16" and record.header["peer"]["precision"] == "bf16"
+    with pytest.raises(UserError, match=r'peer\.precision: "bf16" -> "fp32"'):
+        lane.race(2, against=replace(rival, precision="fp32"))
+
+
+def test_a_folder_of_pictures_called_cifar10_is_not_cifar10(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    description = replace(SOURCE.description, name="cifar10")
+    assert is_official_cifar10("cifar10", description)  # opened by its name: checked by open_source
+    assert not is_official_cifar10("photographs", SOURCE.description)
+    pictures = tmp_path / "cifar10"
+    (pictures / "cat").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for path in ("./cifar10", str(pictures), "cifar10[500,100]"):
+        assert not is_official_cifar10(path, description)

@@ -11,6 +11,7 @@ from cifarlab.race.peer_data import peer_files
 from cifarlab.race.power import machine_peaks
 from cifarlab.race.tiers import TIERS, tier_named
 from race.fakes import SOURCE
+from race.peer_samples import SAMPLES
 
 
 def test_a_wrong_tier_is_told_the_nearest() -> None:
@@ -29,10 +30,18 @@ def test_a_script_is_found_in_a_copy_of_its_repository(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"airbench94_muon\.py is no script"):
         opponent_at(tmp_path, tier)
     script = tmp_path / "airbench94_muon.py"
-    script.write_text("")
+    script.write_text("an empty one")
+    with pytest.raises(UserError, match="none of the scripts that a race can run"):
+        opponent_at(script, tier)
+    script.write_text(SAMPLES[script.name])
     assert opponent_at(tmp_path, tier).script == opponent_at(script, tier).script == script
     assert opponent_at(script, tier).epochs == 3 and opponent_at(script, tier, 5).epochs == 5
     assert opponent_at(script, TIERS["gpu94"]).epochs is None
+    assert opponent_at(script, tier).precision == "fp32"
+    assert opponent_at(script, tier, precision="bf16").precision == "bf16"
+    assert opponent_at(script, TIERS["gpu94"]).precision is None
+    with pytest.raises(UserError, match=r"--peer-precision is for a CPU"):
+        opponent_at(script, TIERS["gpu94"], precision="bf16")
 
 
 def test_a_peer_gets_the_same_images(tmp_path: Path) -> None:

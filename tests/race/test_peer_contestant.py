@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from cifarlab.errors import UserError
 from cifarlab.race.peers.contestant import DATA, Contestant
+from cifarlab.race.peers.peer import PeerPrecision
 from cifarlab.race.peers.referee import CpuEvent, Referee
 from cifarlab.race.peers.script import read_script
 from race.peer_samples import MUON, SAMPLES, TEST, TRAINING, write_data
@@ -67,11 +69,16 @@ def same_randomness() -> Iterator[None]:
 
 
 def contestant(
-    name: str, folder: Path, device: torch.device = CPU, epochs: float | None = 2, text: str | None = None
+    name: str,
+    folder: Path,
+    device: torch.device = CPU,
+    epochs: float | None = 2,
+    text: str | None = None,
+    precision: PeerPrecision = "fp32",
 ) -> Contestant:
     path = folder / f"copy of {name}"
     path.write_text(text or SAMPLES[name])
-    return Contestant(read_script(path, device, epochs, BATCH), device, folder)
+    return Contestant(read_script(path, device, epochs, BATCH, precision), device, folder)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +144,45 @@ def test_a_run_learns_and_every_seed_is_another(folder: Path) -> None:
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
     assert weights[0].dtype is torch.float32
     assert module.__name__ != "__main__"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_on_a_cpu_networks_compute_in_the_precision_asked_for(
+    name: str, precision: PeerPrecision, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In training and evaluation alike; weights and logits are fp32 either way, and so is what is outside."""
+    runs = contestant(name, folder, precision=precision)
+    inside: set[tuple[str, bool]] = set()
+    outside: set[tuple[str, bool]] = set()
+    forward, loss, taken = nn.Linear.forward, F.cross_entropy, Referee.take
+
+    def layer(self: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
+        assert self.weight.dtype is torch.float32
+        outputs = forward(self, inputs)
+        inside.add((str(outputs.dtype), self.training))
+        return outputs
+
+    def judged(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        outside.add((str(logits.dtype), torch.is_autocast_enabled("cpu")))
+        return loss(logits, labels)
+
+    def tried(self: Referee) -> dict[str, Any]:
+        figures = taken(self)
+        assert {str(each.dtype) for each in figures["model"].parameters()} == {"torch.float32"}
+        logits = figures["model"](torch.zeros(1, 3, 32, 32))
+        assert logits.dtype is torch.float32
+        return figures
+
+    monkeypatch.setattr(nn.Linear, "forward", layer)
+    monkeypatch.setattr(F, "cross_entropy", judged)
+    monkeypatch.setattr(Referee, "take", tried)
+    with same_randomness():
+        outcome = runs.run(1)
+    dtype = {"fp32": "torch.float32", "bf16": "torch.bfloat16"}[precision]
+    assert inside == {(dtype, True), (dtype, False)}
+    assert outside == {("torch.float32", False)}
+    assert outcome.details["precision"] == precision
 
 
 def test_a_warm_up_sees_random_labels_and_leaves_no_trace(

@@ -2,9 +2,11 @@
 
 import ast
 import difflib
+import hashlib
 import os
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,43 @@ def test_a_step_of_fewer_images_for_tests(tmp_path: Path) -> None:
     script = read_script(copy(tmp_path, SAMPLES["airbench96_faster.py"]), CUDA, None, 100)
     assert "'batch_size': 100," in script.text and "'batch_size_masked': 50," in script.text
     assert "images a step: 100 instead of 1024" in script.change_names
+
+
+def test_in_bf16_a_script_keeps_its_own_bf16_and_nothing_else(script_path: Path) -> None:
+    single, mixed = (read_script(script_path, CPU, None, None, each) for each in ("fp32", "bf16"))
+    assert (single.precision, mixed.precision) == ("fp32", "bf16")
+    own = script_path.read_text().count(".bfloat16()")
+    assert own == (single.peer.name == "airbench94_muon.py")
+    assert (single.text.count(".bfloat16()"), mixed.text.count(".bfloat16()")) == (0, own)
+    assert mixed.text.replace(".bfloat16()", ".float()") == single.text
+    assert set(single.change_names) - set(mixed.change_names) == ({"CPU: fp32 for bf16"} if own else set())
+
+
+def test_on_cuda_a_script_takes_no_other_precision(tmp_path: Path) -> None:
+    path = copy(tmp_path, MUON)
+    with pytest.raises(UserError, match=r"keeps its own numerics; leave out the precision bf16"):
+        read_script(path, CUDA, None, None, "bf16")
+    assert read_script(path, CUDA, None, None).precision == "fp16"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_text_that_is_not_the_published_one_is_taken_and_says_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SAMPLES[name]
+    published = replace(recognize(text), sha256=("0" * 64, hashlib.sha256(text.encode()).hexdigest()))
+    monkeypatch.setattr("cifarlab.race.peers.script.recognize", lambda text: published)
+    windows = tmp_path / "windows.py"
+    windows.write_bytes(text.replace("\n", "\r\n").encode())
+    assert read_script(copy(tmp_path, text), CPU, 2, None).as_published
+    assert read_script(windows, CPU, None, None).as_published
+    for found, other in (("import time\n", "import time; time.sleep(1)\n"), ("lr=0.0", "lr=0.1")):
+        assert not read_script(copy(tmp_path, text.replace(found, other)), CPU, None, None).as_published
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_published_scripts_are_known(name: str) -> None:
+    assert read_script(_real(name), CPU, None, None).as_published
 
 
 @pytest.mark.parametrize("epochs", [0, -1, float("nan"), float("inf")])

@@ -19,7 +19,10 @@ def worker(**order: Any) -> Racer:
     return Racer("the peer", command, stays=True, limits=LIMITS)
 
 
-def test_a_process_serves_runs_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("asked", "precision"), [({}, "fp32"), ({"precision": "bf16"}, "bf16")])
+def test_a_process_serves_runs_and_leaves_nothing(
+    asked: dict[str, str], precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script, rooms = tmp_path / "copy.py", tmp_path / "rooms"
     script.write_text(MUON.replace("time.sleep(", "float("))
     data = write_data(tmp_path / "data")
@@ -28,15 +31,23 @@ def test_a_process_serves_runs_and_leaves_nothing(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = sorted(path.read_bytes() for path in data.iterdir())
     with worker(
-        script=str(script), data=str(data), device="cpu", warm_up=True, epochs=2, batch_size=10
+        script=str(script),
+        data=str(data),
+        device="cpu",
+        warm_up=True,
+        epochs=2,
+        batch_size=10,
+        **asked,
     ) as racer:
         racer.start()
         assert racer.facts["peer"] == "airbench94_muon.py"
         assert racer.facts["published"] == {"accuracy": 0.9401, "seconds": 2.59}
+        assert racer.facts["precision"] == precision and racer.facts["as_published"] is False
         assert racer.facts["warm_up_seconds"] is None  # nothing is compiled on a CPU
         outcomes = [racer.run(seed) for seed in (5, 5)]
         assert [path.name for path in rooms.iterdir() if path.name.startswith("cifarlab-peer-")]
     assert outcomes[0].accuracy == outcomes[1].accuracy
+    assert outcomes[0].details["precision"] == precision
     assert outcomes[0].details["steps"] == 8 and outcomes[0].accuracy * TEST % 1 == 0
     assert not [path for path in rooms.iterdir() if path.name.startswith("cifarlab-peer-")]
     assert sorted(path.read_bytes() for path in data.iterdir()) == before
@@ -50,6 +61,7 @@ def test_a_process_serves_runs_and_leaves_nothing(tmp_path: Path, monkeypatch: p
         (MUON, {"epochs": 0}, "more than 0 epochs"),
         (MUON, {"device": "cuda:99"}, "the device 'cuda:99' is not available"),
         (MUON, {"speed": 1}, "speed"),
+        (MUON, {"precision": "fp16"}, "precision"),
     ],
 )
 def test_a_wrong_order_ends_in_one_line(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cifarlab.errors import Unavailable, UserError
-from cifarlab.race.racer import Limits, Racer, RunFailed
+from cifarlab.race.racer import Limits, Racer, RunDied, RunFailed
 from race import fake_worker
 
 PATIENT = Limits(30, 30)
@@ -38,7 +38,7 @@ def test_runs_in_one_process_or_in_several(stays: bool, tmp_path: Path) -> None:
         ("rubbish", "ours was to print one object of JSON and printed '<html>'"),
         ("endless", "ours was to print one short line and printed 'xxx"),
         ("unready", "ours was to say that it is ready and printed '{\"redy\": true}'"),
-        ("is killed", "ours was killed by SIGKILL before it gave an outcome"),
+        ("is stopped", "ours was killed by SIGTERM before it gave an outcome"),
         ("talks", "ours was to print one object of JSON and printed 'step 1 of 2'"),
         ("other seed", "ours was to answer for seed 3 and printed '{"),
         ("no accuracy", "(accuracy must lie in 0 … 1, found 1.5)"),
@@ -61,6 +61,8 @@ def test_a_failed_run_is_told_from_a_dead_worker(tmp_path: Path) -> None:
         pytest.raises(RunFailed, match=r"^the loss is not finite$"),
         racer("diverges at 1", tmp_path) as ours,
     ):
+        ours.run(1)
+    with pytest.raises(RunDied, match="SIGKILL"), racer("is killed", tmp_path) as ours:
         ours.run(1)
 
 

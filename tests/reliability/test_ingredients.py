@@ -25,7 +25,7 @@ from cifarlab.preconditions import check_convolutions, check_last_batch
 from cifarlab.recipe import EvaluationMode, Judging, Recipe
 from cifarlab.run import RunDescription
 from cifarlab.runtime import reseed
-from cifarlab.schedules import Exponential, Linear, MultiStep, Plateau, Schedule, Step
+from cifarlab.schedules import Exponential, Linear, MultiStep, Plateau, Schedule, Step, WarmupCosine
 from cifarlab.train import train
 from support import Recorder, outcome, save_always, small_recipe, stop_at, synthetic_source
 
@@ -193,6 +193,19 @@ def test_an_average_that_would_never_be_updated_is_refused(tmp_path: Path) -> No
         train(small_recipe(average=MovingAverage(every=16)), SOURCE, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     train(small_recipe(average=MovingAverage(every=15)), SOURCE, tmp_path / "run")
+
+
+@pytest.mark.parametrize("schedule", [Linear(warmup=0.2), WarmupCosine()], ids=["linear", "cosine"])
+def test_a_run_whose_only_step_has_the_rate_0_is_refused(schedule: Schedule, tmp_path: Path) -> None:
+    """Else the untrained network would be judged and kept."""
+    short = small_recipe(schedule=schedule, epochs=1, batch_size=48)
+    with pytest.raises(
+        UserError, match=r"the rate 0 to every step of this run, which has 1 in all; .*-size$"
+    ):
+        train(short, SOURCE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    train(replace(short, epochs=2), SOURCE, tmp_path / "two")
+    train(replace(short, schedule=Linear()), SOURCE, tmp_path / "one")
 
 
 @pytest.mark.parametrize(("channels", "size", "refused"), [(8, 48, True), (8, 32, False), (16, 48, False)])

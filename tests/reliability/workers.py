@@ -24,7 +24,7 @@ FORK_SERVER = multiprocessing.get_context("forkserver")
 FORK_SERVER.set_forkserver_preload(
     ["torch._dynamo", "cifarlab.train", "cifarlab.report", "cifarlab.cli.train", "pytest"]
 )
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds that a test waits for a process on a busy machine before it gives up."""
 
 

@@ -3,9 +3,10 @@
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.table import Table
@@ -29,10 +30,13 @@ class Options:
     the same command, and with a larger --runs it is prolonged.
     """
 
-    tier: tyro.conf.Positional[str]
-    """cpu75, cpu80, cpu85, cpu-full, gpu94 or gpu96."""
+    tier: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TIER")]
+    """cpu75, cpu80 or cpu85: that many percent on a processor. cpu-full: the accuracy that airbench94_muon
+    has in all its epochs, on a processor. gpu94 or gpu96: that many percent on one GPU. All but cpu75 and
+    cpu80 have a peer of their own; any takes one by the path of its script."""
     runs: int = 1
-    """So many runs in all, or pairs with --against; those that are there count."""
+    """So many runs in all, or pairs with --against; those that are there count. A pair on a processor takes
+    up to an hour."""
     against: Path | None = None
     """Your copy of a peer's script, or the folder of its repository: run in turn with ours, on the same data,
     by the same clock."""
@@ -44,6 +48,8 @@ class Options:
     """The first seed; every run has another one."""
     peer_epochs: float | None = None
     """Rescale the peer's schedule to so many epochs (default: the tier's, which for cpu85 is 3)."""
+    peer_precision: Literal["fp32", "bf16"] | None = None
+    """In which the peer computes on a processor (default: fp32); on a GPU it does as published."""
     device: str | None = None
     """Another device of the tier's kind, as in cuda:1."""
     json: bool = False
@@ -60,14 +66,14 @@ def main(arguments: list[str]) -> None:
     from cifarlab.race.record import read_record
     from cifarlab.race.summary import summarize
     from cifarlab.race.tiers import tier_named
-    from cifarlab.race.verdict import verdict
+    from cifarlab.race.verdict import peer_name, verdict
 
     tier = tier_named(options.tier)
     path = record_path(options.out, tier)
     if options.show:
         if not path.is_file():
             raise UserError(f"there is no {path}; race first, or choose another --out")
-        record = read_record(path)
+        record = read_record(path, tier.name)
     else:
         record = race(
             tier,
@@ -82,7 +88,11 @@ def main(arguments: list[str]) -> None:
         )
     summary = summarize(record, tier)
     if options.json:
-        shown = {"verdict": verdict(summary, tier, _peer_name(record)), "clock": CLOCK, "record": str(path)}
+        shown = {
+            "verdict": verdict(summary, tier, peer_name(record.header)),
+            "clock": CLOCK,
+            "record": str(path),
+        }
         print(json.dumps({**asdict(summary), **shown}, indent=2))
     else:
         _print(summary, tier, record)
@@ -93,9 +103,10 @@ def _opponent(options: Options, tier: "Tier") -> "Opponent | None":
     from cifarlab.race.opponent import opponent_at
 
     if options.against is not None:
-        return opponent_at(options.against, tier, options.peer_epochs)
-    if options.peer_epochs is not None:
-        raise UserError("--peer-epochs is for the peer of --against")
+        return opponent_at(options.against, tier, options.peer_epochs, options.peer_precision)
+    for flag, value in (("epochs", options.peer_epochs), ("precision", options.peer_precision)):
+        if value is not None:
+            raise UserError(f"--peer-{flag} is for the peer of --against")
     return None
 
 
@@ -109,31 +120,28 @@ def _say_beside(line: str) -> None:
 
 def _print(summary: "Summary", tier: "Tier", record: "Record") -> None:
     """The table, the verdict, and what the clock covers."""
-    from cifarlab.race.verdict import clock_text, rate_text, verdict
+    from cifarlab.race.verdict import clock_text, peer_name, raised_text, rate_text, verdict
 
-    name = _peer_name(record)
+    name = peer_name(record.header)
     print_table(_table(summary, name))
-    for line in (verdict(summary, tier, name), rate_text(summary), clock_text()):
+    for line in (verdict(summary, tier, name), raised_text(summary), rate_text(summary), clock_text()):
         if line is not None:
             print(printable(line))
 
 
-def _peer_name(record: "Record") -> str:
-    peer: dict[str, Any] = record.header.get("peer") or {}
-    return str(peer.get("name", "the peer"))
-
-
 def _table(summary: "Summary", peer_name: str) -> Table:
     """Per side: seconds and accuracy, each with its spread and interval."""
+    from cifarlab.race.figures import number_text, percent_text
+
     table = Table("", "runs", "mean", "deviation", "95 % interval")
     for name, side in (("ours", summary.ours), (printable(peer_name), summary.peer)):
         if side is not None:
-            table.add_row(f"{name}, seconds", *_cells(side.seconds, "{:,.3f}"))
-            table.add_row(f"{name}, accuracy", *_cells(side.accuracy, "{:.2%}"))
+            table.add_row(f"{name}, seconds", *_cells(side.seconds, lambda value: number_text(value, 3)))
+            table.add_row(f"{name}, accuracy", *_cells(side.accuracy, percent_text))
     return table
 
 
-def _cells(value: "Estimate", written: str) -> list[str]:
-    deviation = "–" if value.deviation is None else written.format(value.deviation)
-    interval = "–" if value.interval is None else " to ".join(written.format(end) for end in value.interval)
-    return [str(value.n), written.format(value.mean), deviation, interval]
+def _cells(value: "Estimate", written: Callable[[float], str]) -> list[str]:
+    deviation = "–" if value.deviation is None else written(value.deviation)
+    interval = "–" if value.interval is None else " to ".join(written(end) for end in value.interval)
+    return [str(value.n), written(value.mean), deviation, interval]

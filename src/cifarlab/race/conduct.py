@@ -13,16 +13,18 @@ import torch
 
 from cifarlab.config import differences, to_json
 from cifarlab.data.sources import lasting_name, open_source
-from cifarlab.data.split import Source
-from cifarlab.errors import Diverged, Stopped, UserError, printable
+from cifarlab.errors import Diverged, Stopped, Unavailable, UserError, printable
 from cifarlab.interrupts import Interrupts
 from cifarlab.preconditions import check_size
-from cifarlab.race.header import header_of
+from cifarlab.race.figures import percent_text
+from cifarlab.race.header import header_of, with_command
+from cifarlab.race.official import is_official_cifar10
 from cifarlab.race.opponent import Opponent
 from cifarlab.race.outcome import Outcome
-from cifarlab.race.peer_data import peer_files
+from cifarlab.race.peer_data import check_for_peers, peer_files, remove_peer_files
+from cifarlab.race.peers.worker import Order as PeerOrder
 from cifarlab.race.power import machine_peaks
-from cifarlab.race.racer import Limits, Racer, RunFailed
+from cifarlab.race.racer import Limits, Racer, RunDied, RunFailed
 from cifarlab.race.record import (
     Failure,
     Half,
@@ -91,8 +93,8 @@ def race(
 
     Raises:
         UserError: wrong input, or the record there is of another race.
-        Diverged: a run of ours, which is recorded; the next call goes on with the next seed.
-        Unavailable: a process of the race died.
+        Diverged: a run did, which is recorded; the next call goes on with the next seed.
+        Unavailable: a process of the race died; where a run was its death, that is recorded too.
         Stopped: SIGINT or SIGTERM.
     """
     if runs < 1:
@@ -103,23 +105,34 @@ def race(
     recipe = recipe or recipe_named(tier.recipe).make()
     source = open_source(data)
     check_size(recipe, source.description.image_size)
-    header = header_of(tier, recipe, source.description, against, place, command)
+    if against is not None:
+        check_for_peers(source.description)
+    is_official = is_official_cifar10(data, source.description)
+    header = header_of(tier, recipe, source.description, against, place, is_official=is_official)
     path = record_path(out, tier)
     with contextlib.ExitStack() as held:
         held.enter_context(claimed(path))
+        remove_peer_files(_peer_folder(path))  # those of a race that was killed
         record = begin_or_continue(path, header)
+        if read_half(path, record) is None:
+            remove_half(path)  # one that was made whole just before a kill
+        if len(record.ours) >= runs:
+            say(f"{printable(path)} holds {len(record.ours)} runs already")
+            return record
+        record = replace(record, header=with_command(record.header, command, runs))
         if "machine_peaks" not in record.header:
             record = replace(record, header={**record.header, "machine_peaks": machine_peaks(place)})
         interrupts = held.enter_context(Interrupts())
         order = Order(tier.recipe, recipe, lasting_name(data), str(place), place.type == "cuda")
-        orders: dict[Side, tuple[Sequence[str], Any]] = {"ours": (our_worker, to_json(order))}
+        orders: dict[Side, tuple[Sequence[str], Order | PeerOrder]] = {"ours": (our_worker, order)}
         if against is not None:
-            orders["peer"] = (peer_worker, _peer_order(against, held, source, path, place))
+            folder = held.enter_context(peer_files(source, _peer_folder(path)))
+            orders["peer"] = (peer_worker, _peer_order(against, folder, place))
         racers = {
             side: held.enter_context(
                 Racer(
                     _name(side, tier, against),
-                    [*worker, json.dumps(value)],
+                    [*worker, json.dumps(to_json(value))],
                     stays=place.type == "cuda",
                     limits=LIMITS[place.type],
                     check_stop=interrupts.check,
@@ -156,12 +169,6 @@ class _Race:
 
     def until_done(self) -> Record:
         """Make them."""
-        if read_half(self._path, self._record) is None:
-            remove_half(self._path)  # one that was made whole just before a kill
-        done = len(self._record.ours)
-        if done >= self._runs:
-            self._say(f"{printable(self._path)} holds {done} runs already")
-            return self._record
         if "peer" in self._racers:
             self._meet_the_peer()
         write_record(self._path, self._record)
@@ -196,11 +203,12 @@ class _Race:
             other = None if half is None else half.outcome
             failure = Failure(side, seed, str(error), other)
             self._keep(replace(self._record, failures=(*self._record.failures, failure)))
-            raise Diverged(
+            message = (
                 f"{which} gave no result: {error}; it is recorded, and the same command goes on with the "
                 "next seed"
-            ) from error
-        self._say(f"{which}: {outcome.seconds:,.1f} s, accuracy {outcome.accuracy:.2%}")
+            )
+            raise (Unavailable if isinstance(error, RunDied) else Diverged)(message) from error
+        self._say(f"{which}: {outcome.seconds:,.1f} s, accuracy {percent_text(outcome.accuracy)}")
         return outcome
 
     def _meet_the_peer(self) -> None:
@@ -241,24 +249,27 @@ def _device_of(tier: Tier, device: str | None) -> torch.device:
     """
     if tier.device == "cuda" and device is None and not torch.cuda.is_available():
         raise UserError(f"{tier.name} is raced on a GPU with CUDA, and there is none here")
-    place = device_named(device or tier.device)
-    if place.type != tier.device:
-        raise UserError(f"{tier.name} is raced on {tier.device}, not on {place.type}; leave out --device")
-    return place
+    kind = (device or tier.device).partition(":")[0]
+    if kind != tier.device:
+        raise UserError(f"{tier.name} is raced on {tier.device}, not on {kind}; leave out --device")
+    return device_named(device or tier.device)
 
 
-def _peer_order(
-    against: Opponent, held: contextlib.ExitStack, source: Source, path: Path, place: torch.device
-) -> dict[str, Any]:
-    """What the peer's worker is told; its files are there while ``held`` is open."""
-    folder = held.enter_context(peer_files(source, path.with_name(f".{path.stem}-peer-data")))
-    return {
-        "script": str(against.script.resolve()),
-        "data": str(folder.resolve()),
-        "device": str(place),
-        "epochs": against.epochs,
-        "warm_up": place.type == "cuda",
-    }
+def _peer_folder(path: Path) -> Path:
+    """Where the peer of the record at ``path`` finds its files."""
+    return path.with_name(f".{path.stem}-peer-data")
+
+
+def _peer_order(against: Opponent, data: Path, place: torch.device) -> PeerOrder:
+    """What the peer's worker is told."""
+    return PeerOrder(
+        script=str(against.script.resolve()),
+        data=str(data.resolve()),
+        device=str(place),
+        warm_up=place.type == "cuda",
+        epochs=None if against.epochs is None else float(against.epochs),
+        precision=against.precision or "fp32",
+    )
 
 
 def _lasting(facts: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a race's file says besides its runs: with what they were made, on what, and by which clock."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -16,11 +17,12 @@ SCHEMA_VERSION = 1
 CLOCK = (
     "Included: everything that depends on the data or the weights, from the first look at the images to the "
     "last test prediction: normalizing, whitening, initialization, augmentation, all training steps, "
-    "evaluation and test-time views. Excluded: importing, compiling and one warm-up on random labels (on a "
-    "GPU), reading the files and the copy to the device."
+    "evaluation and test-time views. Excluded: importing, one warm-up on random labels (on a GPU), reading "
+    "the files and the copy to the device, and, in every run, compiling and the recording of steps (CUDA "
+    "graphs)."
 )
 """What is timed, ours and the peer's alike; it stands in every file and is printed with every result."""
-FIXED = ("schema", "tier", "device", "hardware", "versions", "data", "clock", "ours", "peer")
+FIXED = ("schema", "tier", "device", "hardware", "versions", "data", "official_data", "clock", "ours", "peer")
 """The entries of a header in which all runs of one file agree."""
 
 
@@ -30,22 +32,32 @@ def header_of(
     data: DataDescription,
     against: Opponent | None,
     device: torch.device,
-    command: str,
+    *,
+    is_official: bool,
 ) -> dict[str, Any]:
-    """What a record says besides its runs, as JSON values."""
+    """What a record says besides its runs and its commands, as JSON values.
+
+    Args:
+        is_official: whether ``data`` are the publisher's own files of CIFAR-10.
+    """
     peer = None
     if against is not None:
         sha256 = sha256_of(against.script)
-        peer = {"name": against.script.stem, "sha256": sha256, "epochs": against.epochs}
+        peer = {
+            "name": against.script.stem,
+            "sha256": sha256,
+            "epochs": against.epochs,
+            "precision": against.precision,
+        }
     return {
         "schema": SCHEMA_VERSION,
         "tier": tier.name,
-        "command": command,
         "clock": CLOCK,
         "device": str(device),
         "hardware": hardware(device),
         "versions": versions(),
         "data": to_json(data),
+        "official_data": is_official,
         "ours": {
             "recipe_name": tier.recipe,
             "fingerprint": fingerprint(recipe),
@@ -54,6 +66,19 @@ def header_of(
         },
         "peer": peer,
     }
+
+
+def with_command(header: dict[str, Any], command: str, runs: int) -> dict[str, Any]:
+    """The header with one more command: ``command`` is the first, ``commands`` are all, with times."""
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    commands = [*header.get("commands", []), {"command": command, "runs": runs, "time": time}]
+    return {**header, "command": header.get("command", command), "commands": commands}
+
+
+def times_raised(header: dict[str, Any]) -> int:
+    """How many of the commands asked for more runs than any before them."""
+    asked = [each["runs"] for each in header.get("commands", [])]
+    return sum(runs > max(asked[:place]) for place, runs in enumerate(asked) if place)
 
 
 def fixed_part(header: dict[str, Any]) -> dict[str, Any]:

@@ -8,34 +8,43 @@ from pathlib import Path
 
 import torch
 
-from cifarlab.data.split import Source, Split
+from cifarlab.data.split import DataDescription, Source, Split
 from cifarlab.errors import UserError
 from cifarlab.files import make_folder, one_line_errors, write_atomic
 
 IMAGE_SIZE = 32
 
 
+def check_for_peers(data: DataDescription) -> None:
+    """Raise a UserError where the images are none that the peers' scripts take."""
+    size = data.image_size
+    if size != IMAGE_SIZE:
+        raise UserError(f"a peer's script takes 32 × 32 pixels; these data have {size} × {size}")
+
+
 @contextlib.contextmanager
 def peer_files(source: Source, folder: Path) -> Iterator[Path]:
     """Inside, ``folder`` has ``train.pt`` and ``test.pt``, the same images as ours; after, it is gone.
 
-    Each holds ``images`` (uint8 ``[N, 32, 32, 3]``), ``labels`` (int64 ``[N]``) and ``classes``. A folder
-    that a kill has left is written anew.
+    Call ``check_for_peers`` before. Each holds ``images`` (uint8 ``[N, 32, 32, 3]``), ``labels`` (int64
+    ``[N]``) and ``classes``. A folder that a kill has left is written anew.
 
     Raises:
-        UserError: the images have another size, or the files cannot be written.
+        UserError: the files cannot be written.
     """
-    size = source.description.image_size
-    if size != IMAGE_SIZE:
-        raise UserError(f"a peer's script takes 32 × 32 pixels; these data have {size} × {size}")
     make_folder(folder)
     try:
         write_atomic(folder / "train.pt", _content(source.read_train()))
         write_atomic(folder / "test.pt", _content(source.read_test()))
         yield folder
     finally:
-        with one_line_errors(f"delete {folder}"):
-            shutil.rmtree(folder)
+        remove_peer_files(folder)
+
+
+def remove_peer_files(folder: Path) -> None:
+    """Delete the folder of a peer's files, if it is there: a kill leaves it behind."""
+    with one_line_errors(f"delete {folder}"), contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
 
 
 def _content(split: Split) -> bytes:

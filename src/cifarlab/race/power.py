@@ -1,6 +1,5 @@
 """How fast a machine computes, and how much of that a race's runs get out of it."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cifarlab.race.clock import now
 from cifarlab.race.outcome import Outcome
 
 GIGA = 1e9
@@ -58,14 +58,14 @@ def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """The best of some products of random matrices, the larger the faster the machine is."""
     size, largest = 256, 8192 if device.type == "cuda" else 2048
     best = 0.0
-    until = _now(device) + BUDGET_SECONDS
+    until = now(device) + BUDGET_SECONDS
     left, right = _matrices(size, device, dtype)
     while True:
-        began = _now(device)
+        began = now(device)
         left @ right
-        seconds = _now(device) - began
+        seconds = now(device) - began
         best = max(best, 2 * size**3 / seconds / GIGA)
-        rest = until - _now(device)
+        rest = until - now(device)
         if rest < 0:
             return best
         if size < largest and 8 * seconds < rest / 4:
@@ -76,9 +76,3 @@ def _matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 def _matrices(size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     return left, right
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -34,6 +34,18 @@ class RunFailed(Exception):
     """The run was made and has no outcome: it diverged, say. It counts, unlike one that was interrupted."""
 
 
+class RunDied(RunFailed):
+    """The process ended in the middle of the run, and nobody had asked it to: out of memory, say."""
+
+
+class _Died(Unavailable):
+    """The process ended by itself."""
+
+
+STOPPED_BY = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+"""Signals by which users and systems ask a process to end."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Seconds after which a process that has not answered counts as hung."""
@@ -91,14 +103,20 @@ class Racer:
 
         Raises:
             RunFailed: the run has no outcome.
-            Unavailable: the process died, printed something else, or took longer than its limit.
+            RunDied: nor will it have one, for the process died of it.
+            Unavailable: the process could not be had, was stopped, printed something else, or took longer
+                than its limit.
             UserError: it has found its input wrong.
         """
         self.start()
         process = self._process
         assert process is not None
         process.ask({"seed": seed})
-        value = process.answer("gave an outcome", self._limits.run)
+        try:
+            value = process.answer("gave an outcome", self._limits.run)
+        except _Died as death:
+            self._check_stop()  # whoever stops the race may have stopped all that it has started
+            raise RunDied(str(death)) from death
         if value.get("seed") != seed:
             raise process.nonsense(f"was to answer for seed {seed}", json.dumps(value))
         if "failed" in value:
@@ -205,7 +223,9 @@ class _Process:
         if code == UserError.exit_code and said.startswith("cifarlab: "):
             return UserError(said.removeprefix("cifarlab: "))
         end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return Unavailable(f"{self._name} {end} before it {expected}{self._last_words()}")
+        was_stopped = any(code in (-number, 128 + number) for number in STOPPED_BY)
+        kind = Unavailable if was_stopped else _Died
+        return kind(f"{self._name} {end} before it {expected}{self._last_words()}")
 
     def _last_words(self) -> str:
         said = self._tail()

@@ -5,17 +5,19 @@ pair's first side until the second is done. A kill at any moment loses at most t
 """
 
 import contextlib
+import glob
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import filelock
 
 from cifarlab.errors import UserError
-from cifarlab.files import make_folder, one_line_errors, read_json, remove_leftovers, write_json
+from cifarlab.files import make_folder, one_line_errors, read_json, write_json
 from cifarlab.race.header import SCHEMA_VERSION, differing, fixed_part
-from cifarlab.race.outcome import Outcome, outcome_from
+from cifarlab.race.outcome import Outcome, outcome_from, whole_number
+from cifarlab.race.record_checks import check_header, check_seeds
 
 Side = Literal["ours", "peer"]
 
@@ -32,7 +34,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Failure:
-    """A run without an outcome, because it diverged."""
+    """A run without an outcome, because it diverged or its process died of it."""
 
     side: Side
     seed: int
@@ -95,11 +97,14 @@ def to_document(record: Record) -> dict[str, Any]:
     return {**record.header, **runs, "failures": failures}
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path, tier: str | None = None) -> Record:
     """The record in a file.
 
+    Args:
+        tier: whose record it must be; None for any.
+
     Raises:
-        UserError: there is none, or the file is damaged or of another version.
+        UserError: there is none, or the file is damaged, of another tier or of another version.
     """
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA_VERSION:
@@ -108,7 +113,10 @@ def read_record(path: Path) -> Record:
             f"{path} is no file of a race, or one of another version (schema {found!r}, not {SCHEMA_VERSION})"
         )
     header = {name: value for name, value in document.items() if name not in ("pairs", "runs", "failures")}
+    if tier not in (None, header.get("tier")):
+        raise UserError(f"{path} is a race of {header.get('tier')!r}, not of {tier!r}; choose another --out")
     try:
+        check_header(header)
         pairs = tuple(
             Pair(outcome_from(each["ours"]), outcome_from(each["peer"]), _side(each["first"]))
             for each in document.get("pairs", [])
@@ -117,19 +125,28 @@ def read_record(path: Path) -> Record:
         failures = tuple(
             Failure(
                 _side(each["side"]),
-                int(each["seed"]),
+                whole_number(each, "seed"),
                 str(each["reason"]),
                 None if each["other"] is None else outcome_from(each["other"]),
             )
             for each in document.get("failures", [])
         )
-    except (ValueError, KeyError, TypeError) as error:
+        record = Record(header, pairs, runs, failures)
+        check_seeds(
+            [*(run.seed for run in record.ours), *(failure.seed for failure in failures)],
+            [(pair.ours.seed, pair.peer.seed) for pair in pairs],
+        )
+        if (runs and record.is_paired) or (pairs and not record.is_paired):
+            raise ValueError("a race against a peer has pairs, one of ours alone has runs")
+    except KeyError as error:
+        raise UserError(f"{path} is damaged: {error} is missing") from error
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged: {error}") from error
-    return Record(header, pairs, runs, failures)
+    return record
 
 
 def begin_or_continue(path: Path, header: dict[str, Any]) -> Record:
-    """The record at ``path`` to go on with, under the command of ``header``; a new one where there is none.
+    """The record at ``path`` to go on with, if ``header`` allows it; a new one where there is none.
 
     Raises:
         UserError: the runs there were made with something else, and what differs.
@@ -144,7 +161,7 @@ def begin_or_continue(path: Path, header: dict[str, Any]) -> Record:
             f"{path} holds runs of another race ({'; '.join(changes[:3])}{more}); one file is for one "
             "machine, recipe, data set and peer: choose another --out"
         )
-    return replace(record, header={**record.header, "command": header["command"]})
+    return record
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -216,10 +233,18 @@ def claimed(path: Path) -> Iterator[None]:
         except filelock.Timeout as error:
             raise UserError(f"another process races into {path}; wait for it, or stop it") from error
     try:
-        remove_leftovers(path.parent)
+        _remove_leftovers(path)
         yield
     finally:
         lock.release()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Delete what a crash during a write has left of this record; others may be at work beside it."""
+    for name in (path.name, half_path(path).name):
+        for leftover in path.parent.glob(f".{glob.escape(name)}.????????.tmp"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
 
 
 def _side(value: Any) -> Side:

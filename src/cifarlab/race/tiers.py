@@ -19,8 +19,8 @@ class Tier:
     target: float | None
     """The accuracy to reach, 0 … 1; None for the mean accuracy that the peer has on the same files."""
     target_data: str | None = None
-    """The data set for which ``target`` was published: on other files the peer's mean is the target. None
-    where the target is the same for all data."""
+    """The data set for which ``target`` was published: on any but the publisher's own files the peer's mean
+    is the target. None where the target is the same for all data."""
     peer: str | None = None
     """The script to race against, without its ``.py``."""
     peer_epochs: float | None = None
@@ -36,6 +36,8 @@ TIERS: dict[str, Tier] = {
     for tier in (
         Tier("cpu75", "race-cpu75", "cpu", 0.75),
         Tier("cpu80", "race-cpu80", "cpu", 0.80),
+        # That 3 epochs are the fewest in which the peer reaches 85 % is known only once it is measured;
+        # --peer-epochs sets others.
         Tier("cpu85", "race-cpu85", "cpu", 0.85, peer="airbench94_muon", peer_epochs=3),
         Tier("cpu-full", "race-cpu-full", "cpu", None, peer="airbench94_muon"),
         Tier("gpu94", "race-gpu94", "cuda", 0.94, "cifar10", "airbench94_muon", None, GPU_MARGIN, 0.8),

@@ -1,28 +1,42 @@
 """The summary of a race in sentences that claim no more than its runs show."""
 
+from pathlib import PurePath
+from typing import Any
+
+from cifarlab.race.figures import (
+    number_text,
+    percent_text,
+    points_text,
+    seconds_text,
+    signed_text,
+    target_text,
+)
 from cifarlab.race.header import CLOCK
 from cifarlab.race.summary import Comparison, Estimate, Interval, Summary
 from cifarlab.race.tiers import Tier
 
-
-def seconds_text(value: float) -> str:
-    """A time with as many digits as it is worth: ``2.593 s``, ``312.4 s``, ``2,879 s``."""
-    digits = 3 if value < 10 else 2 if value < 100 else 1 if value < 1000 else 0
-    return f"{value:,.{digits}f} s"
+NOTHING_CLAIMED = "shows no spread, so nothing is claimed"
 
 
-def points_text(difference: float) -> str:
-    """0.0031 → ``+0.31 points``, with a true minus sign."""
-    return f"{_signed(difference)} points"
+def peer_name(header: dict[str, Any]) -> str:
+    """What the peer of a record is called: by its adapter, whatever the file is called."""
+    peer: dict[str, Any] = header.get("peer") or {}
+    facts: dict[str, Any] = peer.get("facts", {})
+    name = PurePath(facts["peer"]).stem if "peer" in facts else str(peer.get("name", "the peer"))
+    return name if facts.get("as_published", True) else f"your own version of {name}"
 
 
-def verdict(summary: Summary, tier: Tier, peer_name: str) -> str:
-    """One line: the target, and the peer where there is one."""
+def verdict(summary: Summary, tier: Tier, peer: str) -> str:
+    """One line: the target, and the peer where there is one, which is called ``peer``."""
     if summary.ours is None:
         return f"{summary.tier}: no run is done yet{_failures(summary)}"
     parts = [_target(summary)]
     if summary.comparison is not None:
-        parts += [_time(summary.comparison, tier, peer_name), _accuracy(summary.comparison, tier, peer_name)]
+        parts += [
+            _time(summary.comparison, tier, peer),
+            _accuracy(summary.comparison, tier, peer),
+            _precisions(summary, peer),
+        ]
     return f"{summary.tier}: {'; '.join(part for part in parts if part)}{_failures(summary)}"
 
 
@@ -33,8 +47,18 @@ def rate_text(summary: Summary) -> str | None:
         return None
     of_peak = ""
     if rate.peak is not None and rate.share is not None:
-        of_peak = f", {rate.share:.0%} of this machine's {rate.peak:,.0f} in {rate.precision} matrix products"
-    return f"ours computes at {rate.gigaflops:,.1f} GFLOP/s (training operations over all the time){of_peak}"
+        peak = f"{number_text(rate.peak, 0)} in {rate.precision} matrix products"
+        of_peak = f", {percent_text(rate.share, 0)} of this machine's {peak}"
+    return (
+        f"ours computes at {number_text(rate.gigaflops, 1)} GFLOP/s in {rate.precision} "
+        f"(training operations over all the time){of_peak}"
+    )
+
+
+def raised_text(summary: Summary) -> str | None:
+    """A warning of the search for a lucky end; None where there was none."""
+    times = summary.times_raised
+    return f"the number of runs was raised {times} time{'s' if times > 1 else ''}" if times else None
 
 
 def clock_text() -> str:
@@ -44,36 +68,50 @@ def clock_text() -> str:
 
 def _target(summary: Summary) -> str:
     if summary.target is None:
-        return "the target is the peer's mean on the same files: give --against"
+        return f"the target is the peer's mean on {summary.data}: give --against"
     if summary.ours is None or summary.target_origin == "the tier's":
         return _own_target(summary, summary.target)
     # Of several pairs the comparison of accuracies says it.
     several = summary.comparison is not None and summary.comparison.ratio.n > 1
-    return "" if several else f"the target is the peer's mean on the same files ({summary.target:.2%})"
+    mean = percent_text(summary.target)
+    return "" if several else f"the target is the peer's mean on {summary.data} ({mean})"
 
 
 def _own_target(summary: Summary, target: float) -> str:
     """Whether a mean accuracy reaches a number."""
     if summary.ours is None:
         return ""
-    accuracy, time = summary.ours.accuracy, seconds_text(summary.ours.seconds.mean)
-    if accuracy.interval is None:
-        return f"one run, which shows no spread: {accuracy.mean:.2%} of {target:.0%} in {time}"
-    low = f"lower end of the mean's interval {accuracy.interval[0]:.2%}"
+    accuracy, time = summary.ours.accuracy, _our_time(summary)
+    aim, mean = f"{target_text(target)} of {summary.data}", percent_text(accuracy.mean)
+    if accuracy.interval is None or not accuracy.shows_spread:
+        runs = "one run:" if accuracy.n == 1 else f"{accuracy.n} runs, all of"
+        which = "one run" if accuracy.n == 1 else "that"
+        return f"{runs} accuracy {mean}, target {aim}, {time}; {which} {NOTHING_CLAIMED}"
+    low = f"lower end of the mean's interval {percent_text(accuracy.interval[0])}"
     if summary.reaches_target:
-        return f"reaches {target:.0%} ({low}) in {time}"
+        return f"reaches {aim} ({low}) {time}"
     if accuracy.interval[0] >= target:
-        return f"does not reach {target:.0%}: the runs that end well do ({low}), and not all end well"
+        return f"does not reach {aim}: the runs that end well do ({low}), and not all end well"
     if accuracy.mean >= target:
-        return f"not shown to reach {target:.0%}: the mean does, its interval does not ({low})"
-    return f"does not reach {target:.0%} ({low})"
+        return f"not shown to reach {aim}: the mean does, its interval does not ({low})"
+    return f"does not reach {aim} ({low})"
+
+
+def _our_time(summary: Summary) -> str:
+    """The mean time, and what the clock has left out of every run."""
+    assert summary.ours is not None
+    time = f"in {seconds_text(summary.ours.seconds.mean)}"
+    left_out = summary.preparation_seconds
+    return f"{time} (and {seconds_text(left_out)} of compiling and recording)" if left_out > 0 else time
 
 
 def _time(comparison: Comparison, tier: Tier, peer: str) -> str:
     ratio = comparison.ratio
-    text = f"{ratio.mean:.3f} of {peer}'s time"
+    text = f"{ratio.mean:.3f} of the time of {peer}"
     if ratio.interval is None:
         return f"one pair: {text}"
+    if not ratio.shows_spread:
+        return f"{ratio.n} pairs, all of {text}; that {NOTHING_CLAIMED}"
     if comparison.is_faster:
         aim = "keeps" if comparison.keeps_aim else "misses"
         return f"faster, {text} ({_range(ratio, 3)}), which {aim} the aim of {tier.aim:g}"
@@ -86,9 +124,11 @@ def _accuracy(comparison: Comparison, tier: Tier, peer: str) -> str:
     difference = comparison.difference
     text = points_text(difference.mean)
     if difference.interval is None:
-        return f"accuracy {text}; one pair shows no spread, so nothing is claimed"
+        return f"accuracy {text}; one pair {NOTHING_CLAIMED}"
+    if not difference.shows_spread:
+        return f"accuracy {text} in every pair; that {NOTHING_CLAIMED}"
     low, high = difference.interval
-    spread = f"{text}, 95 % interval {_signed(low)} to {points_text(high)}"
+    spread = f"{text}, 95 % interval {signed_text(low)} to {points_text(high)}"
     allowed = f"{100 * tier.margin:g} points"
     if low > 0:
         return f"more accurate ({spread})"
@@ -97,6 +137,13 @@ def _accuracy(comparison: Comparison, tier: Tier, peer: str) -> str:
     if high < -tier.margin:
         return f"less accurate ({spread})"
     return f"not shown to be as accurate to within {allowed} ({spread})"
+
+
+def _precisions(summary: Summary, peer: str) -> str:
+    """In which both compute, where they tell."""
+    if summary.precision is None or summary.peer_precision is None:
+        return ""
+    return f"ours in {summary.precision}, {peer} in {summary.peer_precision}"
 
 
 def _failures(summary: Summary) -> str:
@@ -116,7 +163,3 @@ def _range(value: Estimate, digits: int) -> str:
 def _bounds(value: Estimate) -> Interval:
     assert value.interval is not None
     return value.interval
-
-
-def _signed(difference: float) -> str:
-    return f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}")

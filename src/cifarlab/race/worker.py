@@ -24,11 +24,16 @@ from cifarlab.recipe import Recipe
 from cifarlab.runtime import device_named, generator
 from cifarlab.train import train
 
-_SAME = (
-    *("test_images", "test_loss", "last_epoch", "flops", "training_flops", "precision"),
-    "preparation_seconds",
-)
-KEPT = {**{name: name for name in _SAME}, "accuracy_without_views": "test_accuracy_without_views"}
+KEPT = {
+    "test_images": "test_images",
+    "test_loss": "test_loss",
+    "last_epoch": "last_epoch",
+    "flops": "flops",
+    "training_flops": "training_flops",
+    "precision": "precision",
+    "preparation_seconds": "preparation_seconds",
+    "accuracy_without_views": "test_accuracy_without_views",
+}
 """What goes along with an outcome, and what ``result.json`` calls it, where it is there."""
 
 
@@ -77,7 +82,8 @@ def timed_run(order: Order, source: Source, seed: int, out: Path | None = None) 
     """One run of the recipe, into ``out``, else into a folder that goes.
 
     The clock starts as ``train`` is called and stops after the last test prediction; compiling and recording
-    are left out. What a run does after that is book-keeping: figures, files, the count of operations.
+    are left out, in every run. What a run does after that is book-keeping: figures,
+    files, the count of operations.
 
     Raises:
         Diverged: the run has, and is none that can be timed.

@@ -56,9 +56,9 @@ def modern_cnn() -> Recipe:
     """Report 003's regularized plain CNN without its dropout, 20 epochs as in its phases 2 and 3.
 
     Shown at 4 of the 20 epochs: 81.26 ± 0.19 % against 75.36 ± 0.16 % of ``cnn-regularized`` at the same
-    FLOPs (n = 3, JPEG copies of CIFAR-10, bf16 on a CPU; ``records/modern/``). At full length on 45,000 images
-    86.41 % (one seed; it comes with the package). ``cnn-regularized`` had 71.32 % on these files, on 40,000 and
-    as the report judges it (one seed).
+    FLOPs (n = 3, JPEG copies of CIFAR-10, bf16 on a CPU; ``records/modern/``). At full length, on 45,000
+    images, 86.41 % (one seed; it comes with the package); ``cnn-regularized`` had 71.32 % on these files, on
+    40,000 images and as the report judges it (one seed).
     """
     recipe = _modern(PlainCnn(batch_norm=True), 20)
     return replace(recipe, judging=Judging(Counts(train=40_000, validation=10_000)))

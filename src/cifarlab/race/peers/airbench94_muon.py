@@ -3,25 +3,32 @@
 from types import ModuleType
 
 import torch
+from torch import nn
 
 from cifarlab.race.peers.common_changes import (
     FIGURES_HANDED_OVER,
     FILES_READ_BEFORE,
     NO_ACCURACY_PER_EPOCH,
     WITHOUT_MAIN_BLOCK,
-    eager_in_single_precision,
+    eager_on_cpu,
+    fp32_for_bf16,
 )
 from cifarlab.race.peers.operations import training_operations
 from cifarlab.race.peers.peer import Peer, Race
 from cifarlab.race.peers.written_numbers import WrittenNumber
 
 
-def prepare(module: ModuleType, device: torch.device) -> Race:
+def build(module: ModuleType, device: torch.device) -> list[nn.Module]:
     """One network, compiled in place on CUDA."""
     model = module.CifarNet().to(device).to(memory_format=torch.channels_last)
     if device.type == "cuda":
         model.compile(mode="max-autotune")
-    return lambda run: module.main(run, model)
+    return [model]
+
+
+def race(module: ModuleType, networks: list[nn.Module]) -> Race:
+    """Its ``main`` takes the network."""
+    return lambda run: module.main(run, *networks)
 
 
 def image_operations(module: ModuleType) -> float:
@@ -32,6 +39,7 @@ def image_operations(module: ModuleType) -> float:
 AIRBENCH94_MUON = Peer(
     name="airbench94_muon.py",
     source="https://github.com/KellerJordan/cifar10-airbench",
+    sha256=("704e29251a5207d8aed8a35adf13f772ff386b90a712aaddc2a28854385b536e",),
     published_accuracy=0.9401,
     published_seconds=2.59,
     epochs=8.0,
@@ -44,16 +52,14 @@ AIRBENCH94_MUON = Peer(
     ),
     written_batches=(WrittenNumber("    batch_size = {}\n", "2000"),),
     everywhere=(WITHOUT_MAIN_BLOCK, FILES_READ_BEFORE, NO_ACCURACY_PER_EPOCH, FIGURES_HANDED_OVER),
-    on_cpu=eager_in_single_precision(
+    on_cpu=eager_on_cpu(
         half_calls=2,
-        half_types=0,
-        bfloat16_calls=1,
         compiled_functions=1,
-        compiled_modules=0,
-        cuda_calls=0,
         cuda_names=1,
         synchronizations=1,
     ),
-    prepare=prepare,
+    in_fp32=fp32_for_bf16(calls=1),
+    build=build,
+    race=race,
     image_operations=image_operations,
 )

@@ -8,13 +8,15 @@ whose whitening bias is frozen.
 from types import ModuleType
 
 import torch
+from torch import nn
 
 from cifarlab.race.peers.common_changes import (
     FIGURES_HANDED_OVER,
     FILES_READ_BEFORE,
     NO_ACCURACY_PER_EPOCH,
     WITHOUT_MAIN_BLOCK,
-    eager_in_single_precision,
+    eager_on_cpu,
+    fp32_for_bf16,
 )
 from cifarlab.race.peers.operations import forward_operations, training_operations
 from cifarlab.race.peers.peer import WARM_UP, Peer, Race
@@ -24,7 +26,7 @@ WARM_UP_EPOCHS = 1.0
 """The script has no warm-up; this many epochs of its own training compile all that a run executes."""
 
 
-def prepare(module: ModuleType, device: torch.device) -> Race:
+def build(module: ModuleType, device: torch.device) -> list[nn.Module]:
     """Three networks, each compiled on CUDA."""
     proxy = module.make_net(module.hyp["proxy"])
     training_bias, frozen_bias = (module.make_net(module.hyp["net"]) for _ in range(2))
@@ -33,6 +35,11 @@ def prepare(module: ModuleType, device: torch.device) -> Race:
     networks = [proxy, training_bias, frozen_bias]
     if device.type == "cuda":
         networks = [torch.compile(network, mode="max-autotune") for network in networks]
+    return networks
+
+
+def race(module: ModuleType, networks: list[nn.Module]) -> Race:
+    """Its ``main`` takes the numbers of the recipe too; a warm-up has fewer epochs."""
     short = {**module.hyp, "opt": {**module.hyp["opt"], "train_epochs": WARM_UP_EPOCHS}}
     return lambda run: module.main(run, short if run == WARM_UP else module.hyp, *networks)
 
@@ -49,6 +56,7 @@ def image_operations(module: ModuleType) -> float:
 AIRBENCH96_FASTER = Peer(
     name="airbench96_faster.py",
     source="https://github.com/KellerJordan/cifar10-airbench",
+    sha256=("53b6aafd8a2775c47472bf2f31784f4733a38dc76a784bd5ed1450e1498109b3",),
     published_accuracy=0.96,
     published_seconds=27.3,
     epochs=45.0,
@@ -64,16 +72,16 @@ AIRBENCH96_FASTER = Peer(
         WrittenNumber("'batch_size_masked': {},", "512"),
     ),
     everywhere=(WITHOUT_MAIN_BLOCK, FILES_READ_BEFORE, NO_ACCURACY_PER_EPOCH, FIGURES_HANDED_OVER),
-    on_cpu=eager_in_single_precision(
+    on_cpu=eager_on_cpu(
         half_calls=2,
         half_types=1,
-        bfloat16_calls=0,
-        compiled_functions=0,
         compiled_modules=2,
         cuda_calls=4,
         cuda_names=1,
         synchronizations=4,
     ),
-    prepare=prepare,
+    in_fp32=fp32_for_bf16(calls=0),
+    build=build,
+    race=race,
     image_operations=image_operations,
 )

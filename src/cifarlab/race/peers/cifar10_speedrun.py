@@ -1,12 +1,13 @@
 """The adapter of cifar10_speedrun.py, by hiverge: 94.02 % in 1.98 s on an A100."""
 
-from cifarlab.race.peers.airbench94_muon import image_operations, prepare
+from cifarlab.race.peers.airbench94_muon import build, image_operations, race
 from cifarlab.race.peers.changes import Change
 from cifarlab.race.peers.common_changes import (
     FIGURES_HANDED_OVER,
     FILES_READ_BEFORE,
     WITHOUT_MAIN_BLOCK,
-    eager_in_single_precision,
+    eager_on_cpu,
+    fp32_for_bf16,
 )
 from cifarlab.race.peers.peer import Peer
 from cifarlab.race.peers.written_numbers import WrittenNumber
@@ -29,6 +30,7 @@ NO_UNUSED_BUFFER = Change(
 CIFAR10_SPEEDRUN = Peer(
     name="cifar10_speedrun.py",
     source="https://github.com/hiverge/cifar10-speedrun",
+    sha256=("d1e1f6991cc3e1758c0bbc0e728c86a4b3119dd42a9233075b2edb9735d0ba91",),
     published_accuracy=0.9402,
     published_seconds=1.98,
     epochs=7.59,
@@ -47,16 +49,15 @@ CIFAR10_SPEEDRUN = Peer(
         NO_ACCURACY_AFTER_THE_CLOCK,
         FIGURES_HANDED_OVER,
     ),
-    on_cpu=eager_in_single_precision(
+    on_cpu=eager_on_cpu(
         half_calls=2,
         half_types=6,
-        bfloat16_calls=0,
         compiled_functions=7,
-        compiled_modules=0,
-        cuda_calls=0,
         cuda_names=2,
         synchronizations=1,
     ),
-    prepare=prepare,
+    in_fp32=fp32_for_bf16(calls=0),
+    build=build,
+    race=race,
     image_operations=image_operations,
 )

@@ -1,15 +1,16 @@
 """A peer's script, loaded and ready: its runs under the race's clock."""
 
 import random
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cifarlab.errors import UserError
+from cifarlab.race.clock import now
 from cifarlab.race.late_imports import finish_imports
 from cifarlab.race.outcome import Outcome
+from cifarlab.race.peers.bfloat16 import forward_in_bf16
 from cifarlab.race.peers.peer import WARM_UP
 from cifarlab.race.peers.referee import Referee
 from cifarlab.race.peers.script import Script, load
@@ -48,15 +49,19 @@ class Contestant:
         if device.type == "cpu":
             keep_freed_memory()  # as for ours: the scripts were written for a GPU's allocator, which does so
         self._image_operations = script.peer.image_operations(self._module)
-        self._race = script.peer.prepare(self._module, device)
+        networks = script.peer.build(self._module, device)
+        if script.precision == "bf16":
+            for network in networks:
+                forward_in_bf16(network)
+        self._race = script.peer.race(self._module, networks)
 
     def warm_up(self) -> float:
         """One run on random labels, after which everything is compiled; the seconds that it took."""
-        began = self._now()
+        began = now(self._device)
         with self._referee.random_labels():
             self._race(WARM_UP)
         self._referee.take()  # or its data would stay during the next run
-        return self._now() - began
+        return now(self._device) - began
 
     def run(self, seed: int) -> Outcome:
         """Train and evaluate once.
@@ -68,9 +73,9 @@ class Contestant:
         """
         torch.manual_seed(seed)
         random.seed(seed)  # airbench96_faster draws the seeds of its data from it
-        began = self._now()
+        began = now(self._device)
         self._race(seed)
-        seconds = self._now() - began
+        seconds = now(self._device) - began
         figures = self._referee.take()
         test = figures["test_loader"]
         without_views = self._module.evaluate(figures["model"], test, tta_level=0)
@@ -81,16 +86,10 @@ class Contestant:
             "steps": steps,
             "epochs": self._script.epochs,
             "training_flops": self._image_operations * steps * self._script.batch_size,
-            "precision": "fp32" if self._device.type == "cpu" else "fp16",
+            "precision": self._script.precision,
             "changes": list(self._script.change_names),
         }
         return Outcome(round(seconds, 4), _exact(figures["tta_val_acc"], len(test.labels)), seed, details)
-
-    def _now(self) -> float:
-        """Seconds on a clock that is read when the device has done all that it was asked to do."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        return time.perf_counter()
 
 
 def _exact(accuracy: float, images: int) -> float:

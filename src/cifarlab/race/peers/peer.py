@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Literal
 
 import torch
+from torch import nn
 
 from cifarlab.errors import UserError
 from cifarlab.race.peers.changes import Change
@@ -12,6 +14,9 @@ from cifarlab.race.peers.written_numbers import WrittenNumber, scaled_batches, s
 
 WARM_UP = "warmup"
 """The run's name that makes a script warm up; two of the three scripts know it themselves."""
+
+PeerPrecision = Literal["fp32", "bf16"]
+"""What a script computes in on a CPU; on CUDA it keeps its own numerics."""
 
 Race = Callable[[int | str], object]
 """The script's training and evaluation, once; its argument names the run: a number, or ``WARM_UP``."""
@@ -25,6 +30,8 @@ class Peer:
     """The file's name in its repository."""
     source: str
     """The repository."""
+    sha256: tuple[str, ...]
+    """Of the file as published, with the line ends of Unix, in every version that there is a hash of."""
     published_accuracy: float
     """Mean test accuracy with test-time views, 0–1."""
     published_seconds: float
@@ -44,17 +51,24 @@ class Peer:
     everywhere: tuple[Change, ...]
     """Changes on every device; none alters a number that the network or its training sees."""
     on_cpu: tuple[Change, ...]
-    """Further changes on a CPU: fp32, eager."""
-    prepare: Callable[[ModuleType, torch.device], Race]
+    """Further changes on a CPU: eager, and nothing in fp16."""
+    in_fp32: Change
+    """A further change there if all of it is to run in fp32."""
+    build: Callable[[ModuleType, torch.device], list[nn.Module]]
     """Builds (on CUDA: compiles) the networks as the script's own main block does."""
+    race: Callable[[ModuleType, list[nn.Module]], Race]
+    """The script's run with these networks."""
     image_operations: Callable[[ModuleType], float]
     """Operations of all training per image of a step: networks forward and backward, without optimizers."""
 
 
 def changes_for(
-    peer: Peer, device: torch.device, epochs: float | None, batch_size: int | None
+    peer: Peer, device: torch.device, precision: PeerPrecision, epochs: float | None, batch_size: int | None
 ) -> tuple[Change, ...]:
     """All changes to a peer's script; ``None`` leaves its epochs, or its batch size, as published.
+
+    Args:
+        precision: on a CPU.
 
     Raises:
         UserError: a number of epochs or images that is not above zero.
@@ -62,6 +76,8 @@ def changes_for(
     changes = peer.everywhere
     if device.type == "cpu":
         changes += peer.on_cpu
+        if precision == "fp32":
+            changes += (peer.in_fp32,)
     for value in (epochs, batch_size):
         if value is not None and not 0 < value < float("inf"):
             raise UserError(f"a race needs more than 0 epochs and images a step, found {value}")

@@ -12,7 +12,7 @@ import torch
 
 from cifarlab.errors import UserError, from_os_error
 from cifarlab.race.peers.changes import Change, changed
-from cifarlab.race.peers.peer import Peer, changes_for
+from cifarlab.race.peers.peer import Peer, PeerPrecision, changes_for
 from cifarlab.race.peers.recognize import recognize
 from cifarlab.race.peers.referee import Referee
 from cifarlab.race.peers.torchvision_stand_in import torchvision_stand_in
@@ -30,6 +30,10 @@ class Script:
     text: str
     sha256: str
     """Of the file as the user has it, to say which version took part."""
+    as_published: bool
+    """Whether its text is a published one; line ends do not matter."""
+    precision: str
+    """What it computes in: fp32 or bf16, as asked for; on CUDA its own fp16."""
     epochs: float
     batch_size: int
 
@@ -39,12 +43,25 @@ class Script:
         return tuple(change.name for change in self.changes if change.count)
 
 
-def read_script(path: Path, device: torch.device, epochs: float | None, batch_size: int | None) -> Script:
+def read_script(
+    path: Path,
+    device: torch.device,
+    epochs: float | None,
+    batch_size: int | None,
+    precision: PeerPrecision = "fp32",
+) -> Script:
     """The script at ``path`` with all changes for ``device``; ``None`` leaves a number as published.
 
+    A text to which the changes fit is taken even if it is not a published one, and ``as_published`` says so.
+
     Raises:
-        UserError: the file cannot be read, is none of the peers, or is a version that is not known.
+        UserError: the file cannot be read or is none of the peers, the changes do not fit its text, or it is
+            to run on CUDA in another precision than its own.
     """
+    if device.type == "cuda" and precision != "fp32":
+        raise UserError(
+            f"on CUDA a peer's script keeps its own numerics; leave out the precision {precision} for it"
+        )
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_SCRIPT + 1)
@@ -55,7 +72,7 @@ def read_script(path: Path, device: torch.device, epochs: float | None, batch_si
             raise UserError("this is too large for a script")
         original = content.decode().replace("\r\n", "\n")
         peer = recognize(original)
-        changes = changes_for(peer, device, epochs, batch_size)
+        changes = changes_for(peer, device, precision, epochs, batch_size)
         text = changed(original, changes)
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: this is not a text") from error
@@ -66,6 +83,8 @@ def read_script(path: Path, device: torch.device, epochs: float | None, batch_si
         changes,
         text,
         sha256=hashlib.sha256(content).hexdigest(),
+        as_published=hashlib.sha256(original.encode()).hexdigest() in peer.sha256,
+        precision="fp16" if device.type == "cuda" else precision,
         epochs=peer.epochs if epochs is None else epochs,
         batch_size=peer.batch_size if batch_size is None else batch_size,
     )

@@ -20,6 +20,7 @@ import torch
 from cifarlab.config import from_json
 from cifarlab.errors import EXPECTED, UserError
 from cifarlab.race.peers.contestant import DATA, Contestant
+from cifarlab.race.peers.peer import PeerPrecision
 from cifarlab.race.peers.script import Script, read_script
 from cifarlab.race.protocol import Conversation
 from cifarlab.runtime import device_named
@@ -40,7 +41,9 @@ class Order:
     epochs: float | None = None
     """None: as published; else the whole schedule is scaled."""
     batch_size: int | None = None
-    """None: as published; tests take a handful of images."""
+    """Only tests, which have a handful of images, give it; None: as published, as in every race."""
+    precision: PeerPrecision = "fp32"
+    """What the networks compute in on a CPU; on CUDA a script keeps its own numerics."""
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ def main() -> None:
         device = device_named(order.device)
         if device.type not in ("cpu", "cuda"):
             raise UserError(f"the peers' scripts run on cpu and cuda, not on {device.type}")
-        script = read_script(Path(order.script), device, order.epochs, order.batch_size)
+        script = read_script(Path(order.script), device, order.epochs, order.batch_size, order.precision)
         with _working_directory(Path(order.data)) as folder:
             if device.type == "cuda":
                 torch.cuda.set_device(device)  # the scripts know no device but "cuda"
@@ -75,6 +78,8 @@ def _facts(script: Script) -> dict[str, Any]:
         "source": peer.source,
         "published": published,
         "script_sha256": script.sha256,
+        "as_published": script.as_published,
+        "precision": script.precision,
         "epochs": script.epochs,
         "batch_size": script.batch_size,
         "changes": list(script.change_names),
