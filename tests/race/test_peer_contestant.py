@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cifarlab.errors import UserError
-from cifarlab.race.peers.contestant import DATA, Contestant
+from cifarlab.race.peers.contestant import DATA
 from cifarlab.race.peers.peer import PeerPrecision
 from cifarlab.race.peers.referee import CpuEvent, Referee
-from cifarlab.race.peers.script import read_script
-from race.peer_samples import MUON, SAMPLES, TEST, TRAINING, write_data
+from race.peer_contestants import contestant
+from race.peer_samples import SAMPLES, TEST, TRAINING
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-STEP, VIEWS, BATCH = 10.0, 1.0, 10
+CUDA = torch.device("cuda")
+STEP, VIEWS = 10.0, 1.0
 IN_PLACE = (
     "to ['cuda']",
     "to {'memory_format': torch.channels_last}",
@@ -50,35 +49,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working directory of a contestant."""
-    write_data(tmp_path / DATA)
-    monkeypatch.chdir(tmp_path)
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if name.startswith("cifarlab_peer_"):
-            del sys.modules[name]
-
-
 @contextlib.contextmanager
 def same_randomness() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         yield
-
-
-def contestant(
-    name: str,
-    folder: Path,
-    device: torch.device = CPU,
-    epochs: float | None = 2,
-    text: str | None = None,
-    precision: PeerPrecision = "fp32",
-) -> Contestant:
-    path = folder / f"copy of {name}"
-    path.write_text(text or SAMPLES[name])
-    return Contestant(read_script(path, device, epochs, BATCH, precision), device, folder)
 
 
 @pytest.mark.parametrize(
@@ -292,40 +266,3 @@ def test_on_cuda_a_script_keeps_its_precision_and_compiles_as_it_does(
     assert {each for each in waits[1:-1] if "compile" not in each} == {"wait None"}
     assert set(weights) == {torch.float16}
     assert outcome.seconds == seconds and outcome.details["precision"] == "fp16"
-
-
-def _spoiled(**changes: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
-        path = folder / DATA / "train.pt"
-        split = torch.load(path, weights_only=True)
-        torch.save({**split, **{name: change(split[name]) for name, change in changes.items()}}, path)
-
-    return spoil
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (_spoiled(images=lambda x: x[:, :28, :28]), r"32 × 32 pixels, found \[28, 28, 3\]"),
-        (_spoiled(images=lambda x: x.float()), "color images"),
-        (_spoiled(labels=lambda x: x + 1), "10 classes"),
-        (
-            _spoiled(labels=lambda x: x[:5], images=lambda x: x[:5]),
-            "trains on 10 images a step, and .* 5 in all",
-        ),
-        (_spoiled(labels=lambda x: x[:0], images=lambda x: x[:0]), "at least one image"),
-    ],
-)
-def test_data_that_a_script_cannot_take_are_refused(
-    spoil: Callable[[Path], None], message: str, folder: Path
-) -> None:
-    spoil(folder)
-    with pytest.raises(UserError, match=message):
-        contestant("airbench94_muon.py", folder)
-
-
-def test_a_script_that_needs_another_package_is_refused_in_one_line(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"airbench94_muon.py could not be loaded: No module named 'no_such'"):
-        contestant(
-            "airbench94_muon.py", folder, text=MUON.replace("import sys\n", "import sys\nimport no_such\n")
-        )
