@@ -25,7 +25,7 @@ def test_the_nearest_name_is_proposed() -> None:
 
 def test_without_a_near_name_all_are_shown_in_order() -> None:
     assert nearest("zzz", {"b", "a"}) == "there are: a, b"
-    assert nearest("zzz", []) == "there are: none"
+    assert nearest("zzz", []) == "there are none"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from cifarlab.errors import UserError, printable
 from cifarlab.feed import Feed, feed_of_epoch
 from cifarlab.guard import FiniteGuard
 from cifarlab.job import Job
-from cifarlab.kinds import Kind, kind_of, of_each_kind, positions_of, unchanged
+from cifarlab.kinds import Kind, kind_of, of_each_kind, unchanged
 from cifarlab.optim import keep_rates_on, set_rate
 from cifarlab.progress import Progress, Stopwatch
 from cifarlab.runtime import wait_for
@@ -90,7 +90,7 @@ class CapturedStep:
             set_rate(job.optimizer, 0.0)
             for kind, there, step in of_each_kind(job, place):
                 replay = self._record(partial(self._work, there, step))
-                self._recordings[kind] = Recording(positions_of(there, step), replay)
+                self._recordings[kind] = Recording(there.positions(step), replay)
         self._guard.forget()
         wait_for(device)
         progress.preparation_seconds += watch.lap()
@@ -106,7 +106,7 @@ class CapturedStep:
         """
         self._load(feed)
         recording = self._recordings[kind_of(self._job, feed, step)]
-        recording.positions.copy_(positions_of(feed, step))
+        recording.positions.copy_(feed.positions(step))
         self._number.fill_(number)
         taken = recording.replay()
         self._guard.look_now_and_then()

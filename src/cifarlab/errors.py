@@ -52,7 +52,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """The end of an error message about a wrong name: the nearest right one, else all of them."""
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are: {', '.join(known)}" if known else "there are none"
 
 
 def printable(text: object) -> str:

@@ -40,10 +40,14 @@ class Feed:
     draws: list[Tensor]
     mixing_draws: Tensor | None
 
+    def positions(self, step: int) -> Tensor:
+        """Which images batch ``step`` (from 0) has, a view of the epoch's order: int64 ``[N]``."""
+        size = self.recipe.batch_size
+        return self.order[step * size : (step + 1) * size]
+
     def batch(self, step: int, group: Group) -> Batch:
         """The part of batch ``step`` (from 0) that this process of ``group`` computes."""
-        size = self.recipe.batch_size
-        positions_of_all = self.order[step * size : (step + 1) * size]
+        positions_of_all = self.positions(step)
         positions, weight = group.part_of(positions_of_all)
         pixels = self.size_at(step)
         images, labels = self._prepared(positions, pixels)

@@ -32,13 +32,7 @@ def kind_of(job: Job, feed: Feed, step: int) -> Kind:
     freezing = job.description.recipe.freezing
     done = (feed.epoch * job.steps + step) / job.all_steps
     frozen = 0 if freezing is None else freezing.count_at(done)
-    return Kind(len(positions_of(feed, step)), feed.size_at(step), frozen)
-
-
-def positions_of(feed: Feed, step: int) -> Tensor:
-    """Which images batch ``step`` has, a view of the epoch's order: int64 ``[N]``."""
-    size = feed.recipe.batch_size
-    return feed.order[step * size : (step + 1) * size]
+    return Kind(len(feed.positions(step)), feed.size_at(step), frozen)
 
 
 def of_each_kind(job: Job, feed: Feed) -> Iterator[tuple[Kind, Feed, int]]:

@@ -188,6 +188,12 @@ def test_runs_that_are_all_alike_claim_nothing() -> None:
     assert "2 pairs, all of 0.500 of the time of rival; that shows no spread, so nothing is claimed" in line
 
 
+def test_no_interval_reaches_below_no_time_at_all() -> None:
+    ours = summarize(alone([(1.0, 0.9), (40.0, 0.91)]), TIER).ours
+    assert ours is not None and ours.seconds.interval is not None
+    assert ours.seconds.interval[0] == 0
+
+
 def test_no_interval_leaves_what_an_accuracy_can_be() -> None:
     for values in ([(1.0, 0.999), (1.0, 0.99)], [(1.0, 0.001), (1.0, 0.01)]):
         ours = summarize(alone(values), TIER).ours

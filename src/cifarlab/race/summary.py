@@ -168,7 +168,7 @@ def _side(outcomes: Sequence[Outcome], test_images: int) -> Side | None:
         return None
     seconds, accuracies = zip(*((each.seconds, each.accuracy) for each in outcomes), strict=True)
     accuracy = estimate(accuracies, least=counting_deviation(test_images), possible=(0, 1))
-    return Side(estimate(seconds), accuracy)
+    return Side(estimate(seconds, possible=(0, math.inf)), accuracy)
 
 
 def _comparison(record: Record, tier: Tier) -> Comparison:
