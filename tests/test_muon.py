@@ -70,12 +70,17 @@ def step_by_hand(
         elif weight.dim() > 1:
             weights[name] = weight - other * move - lr * config.weight_decay * weight
         else:
-            weights[name] = weight - other * move
+            rate = other if config.bias_lr is None else lr * config.bias_lr / config.lr
+            weights[name] = weight - rate * move
 
 
 @pytest.mark.parametrize(
     "config",
-    [Muon(), Muon(lr=0.1, momentum=0.5, iterations=3, weight_decay=0.2, other_lr=0.01, other_momentum=0.0)],
+    [
+        Muon(),
+        Muon(lr=0.1, momentum=0.5, iterations=3, weight_decay=0.2, other_lr=0.01, other_momentum=0.0),
+        Muon(weight_decay=0.2, other_lr=0.01, bias_lr=0.4),
+    ],
     ids=repr,
 )
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["plain", "last"])

@@ -238,6 +238,7 @@ def test_frozen_parameters_are_left_alone(config: Optimizer) -> None:
         (Muon, {"momentum": 1.0}),
         (Muon, {"iterations": 0}),
         (Muon, {"other_lr": math.nan}),
+        (Muon, {"bias_lr": -1.0}),
         (Sgd, {"lr": -0.1}),
         (Sgd, {"lr": math.inf}),
         (Sgd, {"weight_decay": math.nan}),

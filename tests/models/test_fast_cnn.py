@@ -79,6 +79,16 @@ def test_convolutions_begin_as_the_identity() -> None:
         torch.testing.assert_close(layer(images)[:, : layer.in_channels], images[:, : layer.out_channels])
 
 
+def test_factors_stay_1_if_they_are_not_to_be_learned() -> None:
+    network = FastCnn((4, 4, 4), learned_factors=False).build(3, 12).train()
+    network(correlated_images(5)).square().sum().backward()
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert len(norms) == 6
+    for norm in norms:
+        assert norm.weight.grad is None and bool((norm.weight == 1).all())
+        assert norm.bias.grad is not None
+
+
 def test_logits_are_scaled() -> None:
     torch.manual_seed(0)
     network = FastCnn().build(4, 16).eval()

@@ -47,7 +47,7 @@ class Options:
     seed_from: int = 0
     """The first seed; every run has another one."""
     peer_epochs: float | None = None
-    """Rescale the peer's schedule to so many epochs (default: the tier's, which for cpu85 is 3)."""
+    """Rescale the peer's schedule to so many epochs (default: the tier's)."""
     peer_precision: Literal["fp32", "bf16"] | None = None
     """In which the peer computes on a processor (default: fp32); on a GPU it does as published."""
     device: str | None = None

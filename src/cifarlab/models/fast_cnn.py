@@ -110,12 +110,15 @@ def _normalized(width: int) -> list[nn.Module]:
 class FastCnn:
     """Our own small network; with widths 64, 256, 256 about airbench94's.
 
-    Deviations from airbench94: SiLU instead of GELU, BatchNorm's factors are trained, the dense layer has a
-    bias. The whitening filters are computed (288 fixed numbers), their biases are trained.
+    Deviations from airbench94: SiLU instead of GELU, BatchNorm's factors are trained (which may be switched
+    off), the dense layer has a bias. The whitening filters are computed (288 fixed numbers), their biases are
+    trained.
     """
 
     widths: tuple[int, int, int] = (32, 128, 256)
     logit_scale: float = 1 / 9
+    learned_factors: bool = True
+    """Whether BatchNorm's factors are trained; else they stay 1, which biases with a high rate need."""
 
     def __post_init__(self) -> None:
         if min(self.widths) < 1:
@@ -127,4 +130,8 @@ class FastCnn:
         """The network for ``classes`` outputs and square images of ``image_size`` pixels."""
         if image_size < 9:
             raise UserError(f"FastCnn takes images from 9 pixels, not {image_size} pixels")
-        return FastCnnNetwork(self.widths, self.logit_scale, classes)
+        network = FastCnnNetwork(self.widths, self.logit_scale, classes)
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.weight.requires_grad_(self.learned_factors)
+        return network

@@ -184,31 +184,37 @@ class Muon:
     """Decoupled: each step takes lr · weight_decay of a weight away from it; biases and factors stay."""
     other_lr: float = 0.05
     """The base rate of all else."""
+    bias_lr: float | None = None
+    """The base rate of biases and BatchNorm's factors; None for ``other_lr``. A network that scales its
+    logits down wants a higher one: airbench94 gives BatchNorm's biases 64 times the rate of weights."""
     other_momentum: float = 0.9
 
     def __post_init__(self) -> None:
         require_not_negative(self, "lr", "weight_decay", "other_lr")
+        if self.bias_lr is not None:
+            require_not_negative(self, "bias_lr")
         require_share(self, "momentum", "other_momentum")
         if self.lr == 0:
-            raise UserError("Muon: lr must be above 0; other_lr is given as a ratio to it")
+            raise UserError("Muon: lr must be above 0; the other rates are given as ratios to it")
         if self.iterations < 1:
             raise UserError(f"Muon: iterations must be at least 1, found {self.iterations}")
 
     def build(self, network: nn.Module) -> torch.optim.Optimizer:
         """The optimizer of both kinds of groups."""
-        hidden, weights, rest = [], [], []
+        hidden, weights, biases = [], [], []
         classifier = {id(parameter) for parameter in network.get_submodule("classifier").parameters()}
         on_pixels = next((id(parameter) for parameter in network.parameters() if parameter.dim() == 4), None)
         for parameter in network.parameters():
             if not parameter.requires_grad:
                 continue
             if parameter.dim() < 2:
-                rest.append(parameter)
+                biases.append(parameter)
             elif id(parameter) in classifier or id(parameter) == on_pixels:
                 weights.append(parameter)
             else:
                 hidden.append(parameter)
-        other = {"orthogonal": False, "momentum": self.other_momentum, "lr_ratio": self.other_lr / self.lr}
+        other = {"orthogonal": False, "momentum": self.other_momentum}
+        bias_lr = self.other_lr if self.bias_lr is None else self.bias_lr
         # Decay is lr · weight_decay; the ratio takes out that the others' rate is another one.
         decay = self.weight_decay * self.lr / self.other_lr if self.other_lr > 0 else 0.0
         groups: list[dict[str, Any]] = [
@@ -221,7 +227,7 @@ class Muon:
                 "weight_decay": self.weight_decay,
                 "lr_ratio": 1.0,
             },
-            {"params": weights, "weight_decay": decay, **other},
-            {"params": rest, "weight_decay": 0.0, **other},
+            {"params": weights, "weight_decay": decay, "lr_ratio": self.other_lr / self.lr, **other},
+            {"params": biases, "weight_decay": 0.0, "lr_ratio": bias_lr / self.lr, **other},
         ]
         return MuonOptimizer([group for group in groups if group["params"]], self.lr)
