@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+from sklearn.metrics import confusion_matrix, recall_score
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -60,8 +60,9 @@ def confusion(logits: Tensor, labels: Tensor) -> list[list[int]]:
 
 
 def balanced_accuracy(logits: Tensor, labels: Tensor) -> float:
-    """The mean of the class accuracies, for sets whose classes differ in size."""
-    return float(balanced_accuracy_score(labels.numpy(), logits.argmax(1).numpy()))
+    """The mean accuracy of the classes that have images, for sets whose classes differ in size."""
+    right, found = labels.numpy(), logits.argmax(1).numpy()
+    return float(recall_score(right, found, labels=labels.unique().numpy(), average="macro"))
 
 
 def per_class(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> list[ClassAccuracy]:
