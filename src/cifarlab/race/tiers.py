@@ -36,7 +36,7 @@ TIERS: dict[str, Tier] = {
     for tier in (
         Tier("cpu75", "race-cpu75", "cpu", 0.75),
         Tier("cpu80", "race-cpu80", "cpu", 0.80),
-        # In steps of half an epoch the fewest in which the peer reaches 85 %: in 2 it had 84.04 % (docs/log.md).
+        # The fewest in which the peer reaches 85 %, in steps of one half: in 2 it had 84.04 % (docs/log.md).
         Tier("cpu85", "race-cpu85", "cpu", 0.85, peer="airbench94_muon", peer_epochs=2.5),
         Tier("cpu-full", "race-cpu-full", "cpu", None, peer="airbench94_muon"),
         Tier("gpu94", "race-gpu94", "cuda", 0.94, "cifar10", "airbench94_muon", None, GPU_MARGIN, 0.8),

@@ -50,9 +50,7 @@ def race_cpu85() -> Recipe:
         augment=(AlternatingFlip(), RandomCrop(padding=2)),
         normalize=Normalize(CIFAR_MEAN, CIFAR_DEVIATION),
         resolution=GrowingResolution((24, 28), (0.4, 0.7)),
-        optimizer=Muon(
-            lr=0.03, iterations=3, precision="bf16", weight_decay=0.1, other_lr=0.14, bias_lr=9.0
-        ),
+        optimizer=Muon(lr=0.03, iterations=3, precision="bf16", weight_decay=0.1, other_lr=0.14, bias_lr=9.0),
         schedule=Linear(warmup=0.2),
         loss=CrossEntropy(label_smoothing=0.2),
         freezing=LateFreezing((0.375,)),
@@ -69,7 +67,8 @@ def race_cpu_full() -> Recipe:
 
     Its network's widths, 10 epochs. Nothing is measured of it yet.
     """
-    return replace(race_cpu85(), model=FastCnn((64, 256, 256), learned_factors=False), views=TestTimeViews(), epochs=10)
+    model = FastCnn((64, 256, 256), learned_factors=False)
+    return replace(race_cpu85(), model=model, views=TestTimeViews(), epochs=10)
 
 
 def race_gpu94() -> Recipe:
@@ -86,7 +85,8 @@ def race_gpu96() -> Recipe:
 
     A wider network than that of ``race-gpu94``, for longer. Nothing is measured of it yet.
     """
-    return replace(race_gpu94(), model=FastCnn((128, 384, 512), learned_factors=False), epochs=30, batch_size=1000)
+    model = FastCnn((128, 384, 512), learned_factors=False)
+    return replace(race_gpu94(), model=model, epochs=30, batch_size=1000)
 
 
 RECIPES: dict[str, NamedRecipe] = {
