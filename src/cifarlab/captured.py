@@ -162,6 +162,7 @@ def cuda_graphs(device: torch.device, optimizer: torch.optim.Optimizer) -> Recor
                 torch.cuda.current_stream().wait_stream(stream)
                 with may_be_captured(optimizer), torch.cuda.graph(graph, pool=pool, stream=stream):
                     taken = work()
+                graph.replay()  # the first one loads the graph onto the device
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:

@@ -35,7 +35,7 @@ def test_a_script_is_found_in_a_copy_of_its_repository(tmp_path: Path) -> None:
         opponent_at(script, tier)
     script.write_text(SAMPLES[script.name])
     assert opponent_at(tmp_path, tier).script == opponent_at(script, tier).script == script
-    assert opponent_at(script, tier).epochs == 3 and opponent_at(script, tier, 5).epochs == 5
+    assert opponent_at(script, tier).epochs == 2.5 and opponent_at(script, tier, 5).epochs == 5
     assert opponent_at(script, TIERS["gpu94"]).epochs is None
     assert opponent_at(script, tier).precision == "fp32"
     assert opponent_at(script, tier, precision="bf16").precision == "bf16"

@@ -256,11 +256,14 @@ def test_on_cuda_a_script_keeps_its_precision_and_compiles_as_it_does(
         return figures
 
     monkeypatch.setattr(Referee, "take", remember)
+    at_work: list[torch.device] = []
+    monkeypatch.setattr("cifarlab.race.peers.contestant.put_to_work", at_work.append)
     with same_randomness():
         runs.warm_up()
         gpu.drain()
         outcome = runs.run(1)
     waits = gpu.drain()
+    assert at_work == [CUDA]
     # Our clock waits for the device at its start and its end, around the script's own waiting.
     assert waits[0] == waits[-1] == "wait cuda" and waits.count("wait cuda") == 2
     assert {each for each in waits[1:-1] if "compile" not in each} == {"wait None"}

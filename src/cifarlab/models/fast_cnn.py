@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from cifarlab.errors import UserError
 
@@ -33,16 +32,24 @@ def whitening_filters(batches: Iterable[Tensor]) -> Tensor:
     Returns:
         ``[12, 3, 2, 2]``, the largest eigenvalue first.
     """
-    moments, count = torch.zeros(12, 12, dtype=torch.float64), 0
+    products, count = [], 0
     for images in batches:
         for some in images.float().split(100):  # patches take much more memory than their image
-            patches = F.unfold(some, _PATCH).transpose(1, 2).flatten(0, 1)
-            moments += (patches.T @ patches).double().cpu()
+            patches = _patches(some)
+            products.append(patches.T @ patches)
             count += len(patches)
+    moments = torch.zeros(12, 12, dtype=torch.float64)
+    for product in torch.stack(products).cpu().double():
+        moments += product
     values, vectors = torch.linalg.eigh(moments / count)
     filters = vectors / (values + _WHITENING_EPSILON).sqrt()
     whitening: Tensor = filters.T.flip(0).reshape(-1, 3, _PATCH, _PATCH)
     return whitening.float()
+
+
+def _patches(images: Tensor) -> Tensor:
+    """All 2×2 patches of float images ``[N, 3, H, W]``, one a row: ``[N · (H - 1) · (W - 1), 12]``."""
+    return images.unfold(2, _PATCH, 1).unfold(3, _PATCH, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
 
 
 class FastCnnNetwork(nn.Module):
@@ -98,7 +105,10 @@ def _convolution(channels: int, width: int) -> nn.Conv2d:
     """3×3 without bias; the first ``channels`` filters hand their channel through."""
     layer = nn.Conv2d(channels, width, kernel_size=3, padding=1, bias=False)
     with torch.no_grad():
-        nn.init.dirac_(layer.weight[:channels])
+        # As nn.init.dirac_ does it, which writes weight after weight.
+        passed = torch.arange(min(channels, width))
+        layer.weight[:channels] = 0
+        layer.weight[passed, passed, 1, 1] = 1
     return layer
 
 

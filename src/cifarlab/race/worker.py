@@ -17,6 +17,7 @@ from cifarlab.config import from_json
 from cifarlab.data.sources import open_source
 from cifarlab.data.split import Source, Split
 from cifarlab.errors import EXPECTED, Diverged
+from cifarlab.race.clock import put_to_work
 from cifarlab.race.late_imports import finish_imports
 from cifarlab.race.outcome import Outcome
 from cifarlab.race.protocol import Conversation
@@ -88,6 +89,7 @@ def timed_run(order: Order, source: Source, seed: int, out: Path | None = None) 
     Raises:
         Diverged: the run has, and is none that can be timed.
     """
+    put_to_work(device_named(order.device))
     with tempfile.TemporaryDirectory(prefix="cifarlab-race-") as scratch:
         result = train(
             order.recipe,
