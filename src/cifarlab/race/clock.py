@@ -6,7 +6,6 @@ import torch
 
 from cifarlab.runtime import wait_for
 
-
 AT_WORK_SECONDS = 0.5
 """Of large products before a run; a GPU's clock has risen by then."""
 

@@ -66,8 +66,8 @@ def race_cpu85() -> Recipe:
 def race_cpu_full() -> Recipe:
     """The accuracy of airbench94_muon's 8 epochs in as little time as possible on a processor.
 
-    Its network's widths, 10 epochs. Not tuned yet: 90.12 % of 5,000 held-out JPEG copies, with 45,000 to train
-    on (one run); the peer had 90.8 % of the test images.
+    Its network's widths, 10 epochs. Not tuned yet: 90.12 % of 5,000 held-out JPEG copies, 45,000 being
+    trained on (one run); the peer had 90.8 % of the test images.
     """
     model = FastCnn((64, 256, 256), learned_factors=False)
     return replace(race_cpu85(), model=model, views=TestTimeViews(), epochs=10)
