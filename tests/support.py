@@ -104,13 +104,11 @@ def stop_at(patch: pytest.MonkeyPatch, *calls: int, error: BaseException | None 
 def save_always(patch: pytest.MonkeyPatch) -> None:
     """Save the state after every step, however long it takes."""
     patch.setattr(resumption.Saver, "is_due", lambda self: True)
-    patch.setattr(resumption.Saver, "_is_worth_it", lambda self: True)
 
 
 def save_never(patch: pytest.MonkeyPatch) -> None:
     """Save the state at the end of training and where a run is stopped, and at no other time."""
     patch.setattr(resumption.Saver, "is_due", lambda self: False)
-    patch.setattr(resumption.Saver, "_is_worth_it", lambda self: True)
 
 
 def without_timing(value: Any) -> Any:

@@ -23,7 +23,7 @@ from cifarlab.recipe import Recipe
 SAVING_SHARE = 0.02
 """At most about this share of a run's time goes into saving: after a save of 1 s, none for 50 s."""
 WORTH_SAVING = 2.0
-"""Seconds of work; less is rather done again."""
+"""Seconds of work; less, unless it is the end of the training or a stop, is rather done again."""
 
 
 def initial_weights(
@@ -179,8 +179,7 @@ class Saver:
         self._network = network
         self._optimizer = optimizer
         self._average = average
-        self._saved = time.monotonic()
-        self._next = self._saved + WORTH_SAVING
+        self._next = time.monotonic() + WORTH_SAVING
 
     def save(self, progress: Progress) -> None:
         """Write the state now."""
@@ -191,21 +190,13 @@ class Saver:
             whole = replace(progress, totals=totals)
             state = capture(whole, self._network, self._optimizer, self._average)
             save_state(self._folder, number, state)
-        self._saved = time.monotonic()
-        self._next = self._saved + max(WORTH_SAVING, (self._saved - began) / SAVING_SHARE)
+        ended = time.monotonic()
+        self._next = ended + max(WORTH_SAVING, (ended - began) / SAVING_SHARE)
 
     def save_if_due(self, progress: Progress) -> None:
         """Write the state if the last save lies back far enough."""
         if self.is_due():
             self.save(progress)
-
-    def save_the_end(self, progress: Progress) -> None:
-        """Write the state after the last step, unless there is too little in it that was not saved before."""
-        if self._group.any(self._group.is_first and self._is_worth_it()):
-            self.save(progress)
-
-    def _is_worth_it(self) -> bool:
-        return time.monotonic() >= self._saved + WORTH_SAVING
 
     def is_due(self) -> bool:
         """Whether the next save is worth its time, by the first process's clock; all must ask."""

@@ -129,7 +129,7 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
             progress.finish_epoch(line, _score(job.judging, line), job.judged)
             display.epoch(line)
             saver.save_if_due(progress)
-        saver.save_the_end(progress)
+        saver.save(progress)
     except Stopped:
         guard.look()
         saver.save(progress)

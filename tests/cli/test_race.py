@@ -69,10 +69,10 @@ def test_against_a_peer(capsys: pytest.CaptureFixture[str]) -> None:
     assert cells(printed, "airbench94_muon, seconds")[:2] == ["3", "21.000"]
     assert "of the time of airbench94_muon (95 % interval " in printed
     record = json.loads(Path("race/cpu85.json").read_text())
-    assert (record["peer"]["name"], record["peer"]["epochs"]) == ("airbench94_muon", 3)
+    assert (record["peer"]["name"], record["peer"]["epochs"]) == ("airbench94_muon", 2.5)
     assert [pair["peer"]["seed"] for pair in record["pairs"]] == [8, 9, 10]
     assert main([*pairs, "--peer-epochs", "5"]) == 2
-    assert "peer.epochs: 3 -> 5" in capsys.readouterr().err
+    assert "peer.epochs: 2.5 -> 5" in capsys.readouterr().err
     assert main([*pairs, "--peer-precision", "bf16"]) == 2
     assert 'peer.precision: "fp32" -> "bf16"' in capsys.readouterr().err
 

@@ -14,7 +14,7 @@ from cifarlab.errors import Stopped
 from cifarlab.optim import Adam, Optimizer, Sgd
 from cifarlab.recipe import Recipe
 from cifarlab.train import train
-from support import outcome, save_never, small_recipe, stop_at, synthetic_source
+from support import outcome, small_recipe, stop_at, synthetic_source
 
 SOURCE = synthetic_source(noise=120.0)
 STOPPED_AT = 8 + 8 + 3  # two questions after the beginning of the third epoch
@@ -111,7 +111,6 @@ def test_every_part_is_in_the_table_above(tmp_path: Path, monkeypatch: pytest.Mo
         return captured[-1]
 
     monkeypatch.setattr(resumption, "capture", keep)
-    save_never(monkeypatch)  # save for the end
     train(_recipe(Adam()), SOURCE, tmp_path / "run")
     values = {"epoch", "step", "history", "best_epoch", "best_score", "seconds", "training_seconds", "teams"}
     assert set(captured[-1].values) == values
@@ -122,14 +121,15 @@ def test_every_part_is_in_the_table_above(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("worth", "saves"), [(1000.0, False), (0.0, True)])
-def test_work_is_saved_if_it_is_worth_it(
+def test_before_the_end_work_is_saved_if_it_is_worth_it(
     worth: float, saves: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers: list[int] = []
     monkeypatch.setattr(resumption, "save_state", lambda folder, number, state: numbers.append(number))
     monkeypatch.setattr(resumption, "WORTH_SAVING", worth)
     train(_recipe(Adam()), SOURCE, tmp_path / "run")
-    assert bool(numbers) is saves
+    assert (len(numbers) > 1) is saves
+    assert numbers[-1] == max(numbers)
 
 
 def _whole(optimizer: Optimizer, tmp_path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from cifarlab import run
 from cifarlab.checkpoint import load_state
 from reliability.workers import command_line, end_of, slow_evaluation, start, wait_for
-from support import outcome, states
+from support import outcome
 
 SETTINGS = (
     "--recipe.epochs=2",
@@ -50,7 +50,7 @@ def test_a_stopped_run_can_be_gone_on_with(
     out, printed, sentinel = tmp_path / "run", tmp_path / "printed", tmp_path / "evaluating"
     slowly = functools.partial(slow_evaluation, sentinel) if where == "evaluation" else None
     process = start(command_line, arguments(out), printed, slowly)
-    moment: Callable[[], bool] = sentinel.exists if slowly else lambda: bool(states(out))
+    moment: Callable[[], bool] = sentinel.exists if slowly else (out / run.METRICS).exists
     wait_for(moment, process)
     assert process.pid is not None
     began = time.monotonic()
@@ -79,7 +79,7 @@ def test_the_command_itself(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + 120
-            while not states(out) and process.poll() is None and time.monotonic() < deadline:
+            while not (out / run.METRICS).exists() and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.send_signal(signal.SIGTERM)
             _, complaint = process.communicate(timeout=10)

@@ -46,7 +46,6 @@ Trace = list[tuple[list[int], list[list[Any]]]]
 def test_learning_rates(schedule: Schedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = small_recipe(optimizer=Sgd(lr=0.07), schedule=schedule, epochs=6)
     whole, parts = Recorder(), Recorder()
-    save_never(monkeypatch)  # save where it is stopped
     train(recipe, SOURCE, tmp_path / "whole", display=whole)
     for part in range(7):
         stop_at(monkeypatch, *([QUESTIONS_PER_EPOCH + 1] if part < 6 else []))
@@ -98,7 +97,6 @@ def test_no_schedule_notices_a_resume(
     """Stopped in the middle of epochs; the plateau's history is in the saved state, all else is progress."""
     recipe = small_recipe(optimizer=Sgd(lr=0.07), schedule=schedule, epochs=6)
     whole, parts = Recorder(), Recorder()
-    save_never(monkeypatch)  # save where it is stopped
     train(recipe, SOURCE, tmp_path / "whole", display=whole)
     save_never(monkeypatch)
     for part in range(7):
