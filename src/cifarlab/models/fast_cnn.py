@@ -128,7 +128,7 @@ class FastCnn:
     widths: tuple[int, int, int] = (32, 128, 256)
     logit_scale: float = 1 / 9
     learned_factors: bool = True
-    """Whether BatchNorm's factors are trained; else they stay 1, which biases with a high rate need."""
+    """Whether BatchNorm's factors are trained, at the rate of biases; else they stay 1, as in airbench94."""
 
     def __post_init__(self) -> None:
         if min(self.widths) < 1:
