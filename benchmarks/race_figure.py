@@ -23,10 +23,12 @@ from matplotlib.ticker import (
 )
 
 from cifarlab.files import write_atomic
+from cifarlab.race.figures import target_text
 from cifarlab.race.outcome import Outcome
 from cifarlab.race.record import Record, read_record
 from cifarlab.race.summary import Estimate, estimate, summarize
 from cifarlab.race.tiers import tier_named
+from cifarlab.race.verdict import peer_as_raced
 from cifarlab.report.drawing import LIGHT, Theme, file_contents, open_axes
 
 OURS, PEERS = "o", "s"
@@ -51,7 +53,7 @@ def runners_of(record: Record, theme: Theme) -> list[Runner]:
     header = record.header
     sides = [Runner(str(header["ours"]["recipe_name"]), record.ours, OURS, theme.series[0])]
     if record.is_paired:
-        sides.append(Runner(str(header["peer"]["name"]), record.peers, PEERS, theme.series[1]))
+        sides.append(Runner(peer_as_raced(header), record.peers, PEERS, theme.series[1]))
     return [side for side in sides if side.outcomes]
 
 
@@ -79,7 +81,7 @@ def _draw_race(axes: Axes, record: Record, theme: Theme) -> None:
     if summary.target is not None and summary.target_origin == "the tier's":
         axes.axhline(summary.target, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         axes.annotate(
-            f"{100 * summary.target:.4g} %",
+            target_text(summary.target),
             (1, summary.target),
             (4, 0),
             xycoords=("axes fraction", "data"),

@@ -67,7 +67,7 @@ def test_against_a_peer(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "pair 2 of 3, airbench94_muon, seed 9: starts" in printed
     assert cells(printed, "airbench94_muon, seconds")[:2] == ["3", "21.000"]
-    assert "of the time of airbench94_muon (95 % interval " in printed
+    assert "of the time of airbench94_muon in 2.5 epochs (95 % interval " in printed
     record = json.loads(Path("race/cpu85.json").read_text())
     assert (record["peer"]["name"], record["peer"]["epochs"]) == ("airbench94_muon", 2.5)
     assert [pair["peer"]["seed"] for pair in record["pairs"]] == [8, 9, 10]
@@ -75,6 +75,12 @@ def test_against_a_peer(capsys: pytest.CaptureFixture[str]) -> None:
     assert "peer.epochs: 2.5 -> 5" in capsys.readouterr().err
     assert main([*pairs, "--peer-precision", "bf16"]) == 2
     assert 'peer.precision: "fp32" -> "bf16"' in capsys.readouterr().err
+
+
+def test_ours_computes_in_the_precision_that_was_asked_for() -> None:
+    assert main(["race", "cpu85", "--precision", "fp32", "--data", "digits"]) == 0
+    recipe = json.loads(Path("race/cpu85.json").read_text())["ours"]["recipe"]
+    assert (recipe["precision"], recipe["optimizer"]["precision"]) == ("fp32", "fp32")
 
 
 def test_everything_as_one_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,8 +165,13 @@ def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_wrong_use_is_one_line_and_makes_nothing(
-    arguments: list[str], complaint: str, lane: Lane, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    complaint: str,
+    lane: Lane,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert main(["race", *arguments]) == 2
     printed, said = capsys.readouterr()
     assert complaint in said and said.count("\n") == 1 and printed == ""

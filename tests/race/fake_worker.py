@@ -22,7 +22,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def begin(behavior: str) -> None:
+def begin(behavior: str, log: str) -> None:
     """All that comes before a run."""
     match behavior:
         case "refuses":
@@ -41,6 +41,8 @@ def begin(behavior: str) -> None:
             say('{"redy": true}')
     facts = {"as_published": False, "peer": "known.py"} if behavior == "was edited" else {}
     changes = [behavior if behavior.startswith("changes") else "none"]
+    if behavior == "is edited after a run" and os.path.exists(log):
+        changes = [behavior]
     say(json.dumps({"ready": True, "changes": changes, **facts}))
 
 
@@ -48,7 +50,7 @@ def main() -> None:
     """Answer until there are no more seeds."""
     behavior, log, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     side = "peer" if "script" in order else "ours"
-    begin(behavior)
+    begin(behavior, log)
     for line in sys.stdin:
         seed = json.loads(line)["seed"]
         answer = outcome(side, seed)

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import torch
 from cifarlab.errors import Diverged, Stopped, Unavailable, UserError
 from cifarlab.race.official import is_official_cifar10
 from cifarlab.race.record import claimed, read_record
-from cifarlab.race.summary import summarize
 from cifarlab.race.tiers import TIERS
-from cifarlab.race.verdict import peer_name, raised_text
+from cifarlab.race.verdict import peer_name
 from race.fakes import SOURCE, TIER, Lane
-from support import small_recipe, stop_at, synthetic_source
+from support import stop_at, synthetic_source
 
 
 def test_pairs_alternate_and_no_seed_is_used_twice(lane: Lane) -> None:
@@ -72,49 +70,11 @@ def test_the_file_says_what_was_raced_with(lane: Lane) -> None:
     ]
 
 
-def test_it_goes_on_where_it_was_and_is_prolonged(lane: Lane) -> None:
-    first = lane.race(2, command="the first")
-    assert first.header["command"] == "the first" and len(first.runs) == 2
-    assert summarize(first, TIER).times_raised == 0
-    more = lane.race(3, command="the second")
-    assert more.runs[:2] == first.runs and [run.seed for run in more.runs] == [0, 1, 2]
-    assert more.header["command"] == "the first"
-    asked = [(each["command"], each["runs"]) for each in more.header["commands"]]
-    assert asked == [("the first", 2), ("the second", 3)]
-    times = [datetime.fromisoformat(each["time"]) for each in more.header["commands"]]
-    assert times[0] <= times[1] and times[0].tzinfo is not None
-    assert summarize(more, TIER).times_raised == 1
-    assert raised_text(summarize(more, TIER)) == "the number of runs was raised 1 time"
-    before, said = lane.path.read_bytes(), list[str]()
-    assert lane.race(3, command="the third", say=said.append) == more
-    assert said == [f"{lane.path} holds 3 runs already"] and lane.path.read_bytes() == before
-    assert lane.log == ["ours 0", "ours 1", "ours 2"]
-
-
-def test_what_would_not_belong_together_is_refused(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    rival = lane.opponent()
-    lane.race(1, against=rival)
-    before, log = lane.path.read_bytes(), lane.log
-
-    def refused(message: str, **options: object) -> None:
-        with pytest.raises(UserError) as refusal:
-            lane.race(2, **{"against": rival, **options})
-        assert message in str(refusal.value) and "choose another --out" in str(refusal.value)
-        assert lane.path.read_bytes() == before and lane.log == log
-
-    refused("ours.recipe.epochs: 3 -> 4", recipe=small_recipe(epochs=4))
-    refused("peer: ", against=None)
-    refused("peer.epochs: null -> 2", against=replace(rival, epochs=2))
-    lane.opponent("another text")
-    refused("peer.sha256: ")
-    lane.opponent()
-    lane = lane.behaving(peer="changes its batch size")
-    refused('changes.0: "none" -> "changes its batch size"')
-    with monkeypatch.context() as patch:
-        patch.setattr("cifarlab.race.conduct.open_source", lambda name: synthetic_source(15, 6, size=32))
-        refused("data.train_images: 12 -> 15")
-    monkeypatch.setattr("cifarlab.race.header.hardware", lambda device: {"processor": "another"})
-    refused("hardware.processor: ")
+def test_a_peer_that_is_edited_during_the_race_ends_it(lane: Lane) -> None:
+    lane = lane.behaving(peer="is edited after a run")
+    with pytest.raises(UserError, match="runs the peer otherwise than in"):
+        lane.race(1, against=lane.opponent())
+    assert lane.log == ["ours 0", "peer 0"] and read_record(lane.path).pairs == ()
 
 
 def test_a_run_that_diverges_is_recorded_and_its_seed_is_used_up(lane: Lane) -> None:
@@ -158,26 +118,6 @@ def test_a_second_race_into_the_same_file_is_refused(lane: Lane) -> None:
     assert len(lane.race(1).runs) == 1
 
 
-def test_half_a_pair_waits_for_its_other_half(lane: Lane) -> None:
-    rival = lane.opponent()
-    with pytest.raises(Unavailable, match="rival was killed by SIGTERM before it gave an outcome"):
-        lane.behaving(peer="is stopped").race(1, against=rival)
-    assert lane.log == ["ours 0", "peer 0"]
-    record = lane.race(1, against=rival)
-    assert lane.log == ["ours 0", "peer 0", "peer 0"]
-    assert len(record.pairs) == 1 and record.pairs[0].first == "ours"
-    assert not lane.path.with_suffix(".half.json").exists()
-
-
-def test_half_a_pair_of_another_race_is_not_taken(lane: Lane) -> None:
-    rival = lane.opponent()
-    with pytest.raises(Unavailable):
-        lane.behaving(peer="is stopped").race(1, against=rival)
-    lane.path.unlink()
-    with pytest.raises(UserError, match=r"tiny\.half\.json is half a pair of another race"):
-        lane.race(1, against=rival, recipe=small_recipe(epochs=4))
-
-
 @pytest.mark.parametrize(
     "options", [{"runs": 0}, {"seed_from": -1}, {"device": "cuda:99"}, {"device": "mps"}, {"device": "x"}]
 )
@@ -187,7 +127,8 @@ def test_wrong_input_leaves_nothing(lane: Lane, options: dict[str, object]) -> N
     assert not lane.path.parent.exists()
 
 
-def test_a_gpu_race_needs_a_gpu(lane: Lane) -> None:
+def test_a_gpu_race_needs_a_gpu(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for device in (None, "cpu"):
         with pytest.raises(UserError, match=r"^gpu94 is raced on "):
             lane.race(1, tier=TIERS["gpu94"], device=device)
@@ -195,10 +136,21 @@ def test_a_gpu_race_needs_a_gpu(lane: Lane) -> None:
         lane.race(1, device="cuda")  # whether there is one or not
 
 
-def test_a_peer_of_another_image_size_is_refused(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = synthetic_source(12, 6, size=8)
-    monkeypatch.setattr("cifarlab.race.conduct.open_source", lambda name: small)
-    with pytest.raises(UserError, match="takes 32 × 32 pixels; these data have 8 × 8"):
+@pytest.mark.parametrize(
+    ("size", "classes", "message"),
+    [
+        (8, 10, "takes 32 × 32 pixels; these data have 8 × 8"),
+        (32, 11, "takes 10 classes; these data have 11"),
+    ],
+)
+def test_data_that_no_peer_takes_are_refused(
+    size: int, classes: int, message: str, lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = synthetic_source(12, 6, size=size)
+    names = tuple(map(str, range(classes)))
+    given = replace(given, description=replace(given.description, class_names=names))
+    monkeypatch.setattr("cifarlab.race.conduct.open_source", lambda name: given)
+    with pytest.raises(UserError, match=message):
         lane.race(1, against=lane.opponent())
     assert not lane.path.parent.exists()
     assert len(lane.race(1).runs) == 1

@@ -25,8 +25,8 @@ def data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]
         archive = BY_FOLDER[folder]
         (tmp_path / archive.file_name).write_bytes(archive_bytes(archive, IMAGES))
     write_pictures(tmp_path / "pictures", HALVED)
-    names = {name: name for name in ("digits", "cifar100", "cifar12")}
-    return {**names, "folder": str(tmp_path / "pictures")}
+    names = {name: name for name in ("cifar100", "cifar12")}
+    return {**names, "digits": "digits[200]", "folder": str(tmp_path / "pictures")}
 
 
 @pytest.mark.parametrize(

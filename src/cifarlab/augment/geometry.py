@@ -6,6 +6,7 @@ size, device or number of processes, and after a resume.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -14,21 +15,36 @@ from torch.nn import functional as F
 from cifarlab.augment.pixels import choose
 from cifarlab.errors import UserError
 
+PaddingMode = Literal["constant", "reflect"]
 
-def crop(images: Tensor, offsets: Tensor, padding: int) -> Tensor:
-    """A window of the original size out of each image padded with zeros (black).
+
+def crop(images: Tensor, offsets: Tensor, padding: int, padding_mode: PaddingMode = "constant") -> Tensor:
+    """A window of the original size out of each padded image.
 
     Args:
         images: ``[N, C, H, W]``, any dtype.
         offsets: int64 ``[N, 2]``, row and column of each window's corner in the padded image, 0 to
             2·padding; ``padding`` in both leaves an image as it is.
         padding: pixels on every side.
+        padding_mode: ``"constant"`` pads with zeros (black), ``"reflect"`` mirrors the image at its border
+            pixels as often as it takes.
     """
     count, _, height, width = images.shape
-    padded = F.pad(images, (padding, padding, padding, padding))
+    if padding_mode == "constant":
+        padded = F.pad(images, (padding, padding, padding, padding))
+    else:  # F.pad reflects floats alone
+        rows, columns = (_reflected(size, padding, images.device) for size in (height, width))
+        padded = images.index_select(2, rows).index_select(3, columns)
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view: [N, C, row, column, H, W]
     index = torch.arange(count, device=images.device)
     return windows[index, :, offsets[:, 0], offsets[:, 1]]
+
+
+def _reflected(size: int, padding: int, device: torch.device) -> Tensor:
+    """Which of ``size`` pixels lies at each place of the padded row, int64 ``[size + 2·padding]``."""
+    period = max(2 * (size - 1), 1)
+    places = torch.arange(-padding, size + padding, device=device) % period
+    return torch.minimum(places, period - places)
 
 
 def flip_horizontally(images: Tensor, chosen: Tensor) -> Tensor:
@@ -43,10 +59,12 @@ def flip_vertically(images: Tensor, chosen: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """A random window of the image's own size after padding it with black (torchvision's RandomCrop)."""
+    """A random window of the image's own size after padding it (torchvision's RandomCrop)."""
 
     padding: int = 4
     """Pixels on every side."""
+    padding_mode: PaddingMode = "constant"
+    """What surrounds the image: ``constant`` is black, ``reflect`` the image mirrored at its border."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.padding <= 1024:
@@ -58,7 +76,7 @@ class RandomCrop:
 
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
         """``crop`` at the drawn offsets."""
-        return crop(images, draws, self.padding)
+        return crop(images, draws, self.padding, self.padding_mode)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from cifarlab.race.record import Record
     from cifarlab.race.summary import Estimate, Summary
     from cifarlab.race.tiers import Tier
+    from cifarlab.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Options:
     """Train to an accuracy against the clock: cpu75, cpu80, cpu85, cpu-full, gpu94 or gpu96.
 
-    Every run goes into OUT/TIER.json as soon as it is done. A race that was stopped, or killed, goes on with
-    the same command, and with a larger --runs it is prolonged.
+    Every run, or pair, goes into OUT/TIER.json as soon as it is done. A race that was stopped, or killed,
+    goes on with the same command, and with a larger --runs it is prolonged.
     """
 
     tier: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TIER")]
@@ -46,6 +47,8 @@ class Options:
     """The folder of the record."""
     seed_from: int = 0
     """The first seed; every run has another one."""
+    precision: Literal["fp32", "bf16"] | None = None
+    """In which ours computes (default: the recipe's); fp32 for a processor without bf16 arithmetic."""
     peer_epochs: float | None = None
     """Rescale the peer's schedule to so many epochs (default: the tier's)."""
     peer_precision: Literal["fp32", "bf16"] | None = None
@@ -66,7 +69,7 @@ def main(arguments: list[str]) -> None:
     from cifarlab.race.record import read_record
     from cifarlab.race.summary import summarize
     from cifarlab.race.tiers import tier_named
-    from cifarlab.race.verdict import peer_name, verdict
+    from cifarlab.race.verdict import peer_as_raced, verdict
 
     tier = tier_named(options.tier)
     path = record_path(options.out, tier)
@@ -83,13 +86,14 @@ def main(arguments: list[str]) -> None:
             out=options.out,
             seed_from=options.seed_from,
             device=options.device,
+            recipe=_recipe(options, tier),
             command=shlex.join(["cifarlab", "race", *arguments]),
             say=_say_beside if options.json else _say,
         )
     summary = summarize(record, tier)
     if options.json:
         shown = {
-            "verdict": verdict(summary, tier, peer_name(record.header)),
+            "verdict": verdict(summary, tier, peer_as_raced(record.header)),
             "clock": CLOCK,
             "record": str(path),
         }
@@ -97,6 +101,19 @@ def main(arguments: list[str]) -> None:
     else:
         _print(summary, tier, record)
         print(f"every run: {printable(path)}")
+
+
+def _recipe(options: Options, tier: "Tier") -> "Recipe | None":
+    """Ours in the precision that was asked for; None for the tier's as it is."""
+    from cifarlab.optim import Muon
+    from cifarlab.recipes import recipe_named
+
+    if options.precision is None:
+        return None
+    recipe = recipe_named(tier.recipe).make()
+    assert isinstance(recipe.optimizer, Muon)
+    optimizer = replace(recipe.optimizer, precision=options.precision)
+    return replace(recipe, precision=options.precision, optimizer=optimizer)
 
 
 def _opponent(options: Options, tier: "Tier") -> "Opponent | None":
@@ -120,11 +137,18 @@ def _say_beside(line: str) -> None:
 
 def _print(summary: "Summary", tier: "Tier", record: "Record") -> None:
     """The table, the verdict, and what the clock covers."""
-    from cifarlab.race.verdict import clock_text, peer_name, raised_text, rate_text, verdict
+    from cifarlab.race.verdict import (
+        clock_text,
+        peer_as_raced,
+        peer_name,
+        raised_text,
+        rate_text,
+        verdict,
+    )
 
-    name = peer_name(record.header)
-    print_table(_table(summary, name))
-    for line in (verdict(summary, tier, name), raised_text(summary), rate_text(summary), clock_text()):
+    print_table(_table(summary, peer_name(record.header)))
+    said = verdict(summary, tier, peer_as_raced(record.header))
+    for line in (said, raised_text(summary), rate_text(summary), clock_text()):
         if line is not None:
             print(printable(line))
 

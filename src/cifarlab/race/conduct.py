@@ -141,7 +141,7 @@ def race(
             for side, (worker, value) in orders.items()
         }
         try:
-            return _Race(tier, path, record, racers, runs, seed_from, say).until_done()
+            return _Race(path, record, racers, runs, seed_from, say).until_done()
         except Stopped as stop:
             raise Stopped(f"{stop}; every finished run is kept, the same command goes on") from stop
 
@@ -151,7 +151,6 @@ class _Race:
 
     def __init__(
         self,
-        tier: Tier,
         path: Path,
         record: Record,
         racers: dict[Side, Racer],
@@ -159,7 +158,6 @@ class _Race:
         seed_from: int,
         say: Say,
     ) -> None:
-        self._tier = tier
         self._path = path
         self._record = record
         self._racers = racers
@@ -208,6 +206,8 @@ class _Race:
                 "next seed"
             )
             raise (Unavailable if isinstance(error, RunDied) else Diverged)(message) from error
+        if side == "peer":
+            self._check_facts(self._record.header["peer"]["facts"])
         self._say(f"{which}: {outcome.seconds:,.1f} s, accuracy {percent_text(outcome.accuracy)}")
         return outcome
 
@@ -221,16 +221,19 @@ class _Race:
         """
         racer, header = self._racers["peer"], self._record.header
         racer.start()
-        known = header["peer"].get("facts", racer.facts)
-        changes = differences(_lasting(known), _lasting(racer.facts))
+        self._check_facts(header["peer"].get("facts", racer.facts))
+        header = {**header, "peer": {**header["peer"], "facts": racer.facts}}
+        self._record = replace(self._record, header=header)
+        racer.rest()
+
+    def _check_facts(self, known: dict[str, Any]) -> None:
+        """Refuse to go on where the peer's process, which may be a new one, says other than what is known."""
+        changes = differences(_lasting(known), _lasting(self._racers["peer"].facts))
         if changes:
             raise UserError(
                 f"the adapter runs the peer otherwise than in {self._path} ({'; '.join(changes[:3])}); "
                 "choose another --out"
             )
-        header = {**header, "peer": {**header["peer"], "facts": racer.facts}}
-        self._record = replace(self._record, header=header)
-        racer.rest()
 
     def _keep(self, record: Record) -> None:
         write_record(self._path, record)

@@ -1,12 +1,14 @@
 """What a race's file says besides its runs: with what they were made, on what, and by which clock."""
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
 import torch
 
-from cifarlab.config import differences, fingerprint, to_json
+from cifarlab.config import differences, fingerprint, from_json, to_json
 from cifarlab.data.split import DataDescription
+from cifarlab.errors import UserError
 from cifarlab.files import sha256_of
 from cifarlab.race.opponent import Opponent
 from cifarlab.race.tiers import Tier
@@ -17,11 +19,11 @@ SCHEMA_VERSION = 1
 CLOCK = (
     "Included: everything that depends on the data or the weights, from the first look at the images to the "
     "last test prediction: normalizing, whitening, initialization, augmentation, all training steps, "
-    "evaluation and test-time views. Excluded: importing, one warm-up on random labels (on a GPU), reading "
-    "the files and the copy to the device, and, in every run, compiling and the recording of steps (CUDA "
-    "graphs)."
+    "evaluation and test-time views. Excluded: importing, reading the files and the copy to the device; on a "
+    "GPU one warm-up on random labels, half a second of matrix products before each run, and compiling and "
+    "the recording of steps (CUDA graphs): in every run of ours, in the warm-up of a peer."
 )
-"""What is timed, ours and the peer's alike; it stands in every file and is printed with every result."""
+"""What is timed; it stands in every file and is printed with every result."""
 FIXED = ("schema", "tier", "device", "hardware", "versions", "data", "official_data", "clock", "ours", "peer")
 """The entries of a header in which all runs of one file agree."""
 
@@ -90,5 +92,16 @@ def fixed_part(header: dict[str, Any]) -> dict[str, Any]:
 
 
 def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What keeps runs under two headers apart, as lines; empty where they belong into one file."""
-    return differences(fixed_part(before), fixed_part(after))
+    """What keeps runs under two headers apart, as lines; empty where they belong into one file.
+
+    A setting that a recipe did not have yet when ``before`` was written has its default there.
+    """
+    return differences(_with_defaults(fixed_part(before)), fixed_part(after))
+
+
+def _with_defaults(header: dict[str, Any]) -> dict[str, Any]:
+    with contextlib.suppress(UserError, KeyError, TypeError):
+        recipe = from_json(Recipe, header["ours"]["recipe"])
+        ours = {**header["ours"], "recipe": to_json(recipe), "fingerprint": fingerprint(recipe)}
+        return {**header, "ours": ours}
+    return header

@@ -11,15 +11,16 @@ import torch
 from cifarlab.data.split import DataDescription, Source, Split
 from cifarlab.errors import UserError
 from cifarlab.files import make_folder, one_line_errors, write_atomic
-
-IMAGE_SIZE = 32
+from cifarlab.race.peers.referee import CLASSES, SIDE
 
 
 def check_for_peers(data: DataDescription) -> None:
     """Raise a UserError where the images are none that the peers' scripts take."""
-    size = data.image_size
-    if size != IMAGE_SIZE:
-        raise UserError(f"a peer's script takes 32 × 32 pixels; these data have {size} × {size}")
+    size, classes = data.image_size, len(data.class_names)
+    if size != SIDE:
+        raise UserError(f"a peer's script takes {SIDE} × {SIDE} pixels; these data have {size} × {size}")
+    if classes > CLASSES:
+        raise UserError(f"a peer's script takes {CLASSES} classes; these data have {classes}")
 
 
 @contextlib.contextmanager

@@ -46,6 +46,8 @@ def _check_peer(peer: dict[str, Any]) -> None:
     for where, name in ((peer, "name"), (facts, "peer")):
         if name in where and not isinstance(where[name], str):
             raise ValueError(f"the peer's {name} must be a text, found {where[name]!r}")
+    if peer.get("epochs") is not None:
+        finite_number(peer, "epochs")
     if not isinstance(facts.get("as_published", True), bool):
         raise ValueError(f"as_published must be true or false, found {facts['as_published']!r}")
 

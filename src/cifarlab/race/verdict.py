@@ -12,7 +12,7 @@ from cifarlab.race.figures import (
     target_text,
 )
 from cifarlab.race.header import CLOCK
-from cifarlab.race.summary import Comparison, Estimate, Interval, Summary
+from cifarlab.race.summary import Comparison, Interval, Side, Summary
 from cifarlab.race.tiers import Tier
 
 NOTHING_CLAIMED = "shows no spread, so nothing is claimed"
@@ -26,11 +26,17 @@ def peer_name(header: dict[str, Any]) -> str:
     return name if facts.get("as_published", True) else f"your own version of {name}"
 
 
+def peer_as_raced(header: dict[str, Any]) -> str:
+    """The same, with the epochs where its schedule is rescaled."""
+    name, epochs = peer_name(header), (header.get("peer") or {}).get("epochs")
+    return name if epochs is None else f"{name} in {epochs:g} epochs"
+
+
 def verdict(summary: Summary, tier: Tier, peer: str) -> str:
     """One line: the target, and the peer where there is one, which is called ``peer``."""
     if summary.ours is None:
         return f"{summary.tier}: no run is done yet{_failures(summary)}"
-    parts = [_target(summary)]
+    parts = [_target(summary, summary.ours)]
     if summary.comparison is not None:
         parts += [
             _time(summary.comparison, tier, peer),
@@ -66,22 +72,20 @@ def clock_text() -> str:
     return f"clock: {CLOCK}"
 
 
-def _target(summary: Summary) -> str:
+def _target(summary: Summary, ours: Side) -> str:
     if summary.target is None:
         return f"the target is the peer's mean on {summary.data}: give --against"
-    if summary.ours is None or summary.target_origin == "the tier's":
-        return _own_target(summary, summary.target)
+    if summary.target_origin == "the tier's":
+        return _own_target(summary, ours, summary.target)
     # Of several pairs the comparison of accuracies says it.
     several = summary.comparison is not None and summary.comparison.ratio.n > 1
     mean = percent_text(summary.target)
     return "" if several else f"the target is the peer's mean on {summary.data} ({mean})"
 
 
-def _own_target(summary: Summary, target: float) -> str:
+def _own_target(summary: Summary, ours: Side, target: float) -> str:
     """Whether a mean accuracy reaches a number."""
-    if summary.ours is None:
-        return ""
-    accuracy, time = summary.ours.accuracy, _our_time(summary)
+    accuracy, time = ours.accuracy, _our_time(summary, ours)
     aim, mean = f"{target_text(target)} of {summary.data}", percent_text(accuracy.mean)
     if accuracy.interval is None or not accuracy.shows_spread:
         runs = "one run:" if accuracy.n == 1 else f"{accuracy.n} runs, all of"
@@ -97,10 +101,9 @@ def _own_target(summary: Summary, target: float) -> str:
     return f"does not reach {aim} ({low})"
 
 
-def _our_time(summary: Summary) -> str:
+def _our_time(summary: Summary, ours: Side) -> str:
     """The mean time, and what the clock has left out of every run."""
-    assert summary.ours is not None
-    time = f"in {seconds_text(summary.ours.seconds.mean)}"
+    time = f"in {seconds_text(ours.seconds.mean)}"
     left_out = summary.preparation_seconds
     return f"{time} (and {seconds_text(left_out)} of compiling and recording)" if left_out > 0 else time
 
@@ -114,10 +117,10 @@ def _time(comparison: Comparison, tier: Tier, peer: str) -> str:
         return f"{ratio.n} pairs, all of {text}; that {NOTHING_CLAIMED}"
     if comparison.is_faster:
         aim = "keeps" if comparison.keeps_aim else "misses"
-        return f"faster, {text} ({_range(ratio, 3)}), which {aim} the aim of {tier.aim:g}"
+        return f"faster, {text} ({_range(ratio.interval)}), which {aim} the aim of {tier.aim:g}"
     if ratio.interval[0] > 1:
-        return f"slower, {text} ({_range(ratio, 3)})"
-    return f"no faster as far as {ratio.n} pairs show, {text} ({_range(ratio, 3)})"
+        return f"slower, {text} ({_range(ratio.interval)})"
+    return f"no faster as far as {ratio.n} pairs show, {text} ({_range(ratio.interval)})"
 
 
 def _accuracy(comparison: Comparison, tier: Tier, peer: str) -> str:
@@ -155,11 +158,5 @@ def _failures(summary: Summary) -> str:
     return "".join(f"; {each}" for each in failed)
 
 
-def _range(value: Estimate, digits: int) -> str:
-    low, high = _bounds(value)
-    return f"95 % interval {low:.{digits}f} to {high:.{digits}f}"
-
-
-def _bounds(value: Estimate) -> Interval:
-    assert value.interval is not None
-    return value.interval
+def _range(interval: Interval) -> str:
+    return f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}"

@@ -49,8 +49,6 @@ class Order:
     device: str
     warm_up: bool
     """Make one run on random labels before saying that all is ready."""
-    out: str | None = None
-    """Where run folders are kept, as ``seedN``; None to keep none."""
 
 
 def main() -> None:
@@ -72,9 +70,8 @@ def main() -> None:
 
 
 def _answer(order: Order, source: Source, seed: int) -> dict[str, Any]:
-    out = None if order.out is None else Path(order.out) / f"seed{seed}"
     try:
-        return timed_run(order, source, seed, out).to_json()
+        return timed_run(order, source, seed).to_json()
     except Diverged as error:
         return {"seed": seed, "failed": str(error)}
 

@@ -1,9 +1,9 @@
-"""Changes that all three scripts need; ``race`` in their new text is ``referee.Referee``.
+"""Changes that several scripts need; ``race`` in their new text is ``referee.Referee``.
 
 The clock of a script adds up its training and its last evaluation; it leaves out the conversion of the
 images when they are loaded, the optimizers' and the weights' beginning, and all that is printed per epoch.
-Ours (``trial``) runs from the first look at the images to the last test prediction. So what a script prints
-per epoch is switched off here, and reading the files is done before.
+Ours (``contestant``) runs from the first look at the images to the last test prediction. So what a script
+prints per epoch is switched off here, and reading the files is done before.
 """
 
 from cifarlab.race.peers.changes import Change
