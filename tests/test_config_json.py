@@ -46,7 +46,7 @@ _recipe = st.builds(
     Recipe,
     model=_model,
     augment=st.lists(
-        st.builds(RandomCrop, st.integers(0, 16), st.sampled_from(["constant", "reflect"]))
+        st.builds(RandomCrop, st.integers(0, 16), st.sampled_from(["black", "edge", "reflect"]))
         | st.builds(HorizontalFlip, _share)
         | st.builds(Rotation, _positive),
         max_size=4,

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from cifarlab.models import CATALOG
 from cifarlab.optim import Muon, keep_rates_on, set_rate
 from cifarlab.optim.muon import (
+    grouped,
     next_in_fewer_kernels,
     next_of_iteration,
-    of_equal_rows,
-    of_equal_shape,
     orthogonalized,
     orthogonalized_together,
 )
@@ -116,9 +115,9 @@ def test_what_a_gpu_computes_together_is_what_is_computed_apart() -> None:
     randomness = torch.Generator().manual_seed(0)
     shapes = [(6, 3, 3, 3), (6, 6, 3, 3), (8, 6, 1, 1), (8, 8), (8, 8, 3, 3), (6, 2), (8, 6)]
     moves = [torch.randn(shape, generator=randomness) for shape in shapes]
-    groups = of_equal_rows(moves)
+    groups = grouped(moves, padded=True)
     assert sorted(groups) == [[0, 1], [2, 6], [3, 4], [5]]
-    apart = orthogonalized_together(moves, of_equal_shape(moves), 5)
+    apart = orthogonalized_together(moves, grouped(moves, padded=False), 5)
     together = orthogonalized_together(moves, groups, 5)
     for move, one, other in zip(moves, apart, together, strict=True):
         assert one.shape == other.shape == move.shape

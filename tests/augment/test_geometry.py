@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -28,21 +29,24 @@ def test_crop_is_pillow_s(height: int, width: int, padding: int) -> None:
         assert torch.equal(found, expected), (row, column)
 
 
+@pytest.mark.parametrize("border", ["edge", "reflect"])
 @pytest.mark.parametrize(("height", "width", "padding"), [(32, 32, 2), (9, 14, 6), (3, 5, 8), (1, 2, 3)])
-def test_a_reflected_border_is_numpy_s(height: int, width: int, padding: int) -> None:
+def test_borders_are_numpy_s(
+    height: int, width: int, padding: int, border: Literal["edge", "reflect"]
+) -> None:
     corners = [(row, column) for row in range(2 * padding + 1) for column in range(2 * padding + 1)]
     images = random_images(len(corners), 3, height, width)
-    ours = crop(images, torch.tensor(corners), padding, "reflect")
-    border = (padding, padding)
+    ours = crop(images, torch.tensor(corners), padding, border)
+    sides = (padding, padding)
     for image, (row, column), found in zip(images, corners, ours, strict=True):
-        padded = np.pad(image.numpy(), ((0, 0), border, border), mode="reflect")
+        padded = np.pad(image.numpy(), ((0, 0), sides, sides), mode=border)
         assert np.array_equal(found.numpy(), padded[:, row : row + height, column : column + width])
 
 
 def test_an_augmentation_pads_as_it_was_told() -> None:
     images, corner = random_images(1, 3, 8, 8) | 1, torch.tensor([[0, 0]])
     assert not RandomCrop(2).apply(images, corner)[..., 0].any()
-    assert RandomCrop(2, padding_mode="reflect").apply(images, corner)[..., 0].all()
+    assert RandomCrop(2, border="reflect").apply(images, corner)[..., 0].all()
 
 
 def test_a_crop_keeps_any_dtype() -> None:

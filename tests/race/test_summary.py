@@ -161,8 +161,8 @@ def test_the_rate_is_operations_over_the_race_s_seconds() -> None:
     summary = summarize(record, TIER)
     assert summary.rate is not None
     assert summary.rate.gigaflops == pytest.approx(40) and summary.rate.share == pytest.approx(0.4)
-    assert "40.0 GFLOP/s" in str(rate_text(summary)) and "40 % of this machine's 100" in str(
-        rate_text(summary)
+    assert str(rate_text(summary, "")).endswith(
+        "ours at 40.0 GFLOP/s in fp32, 40 % of this machine's 100 in fp32 matrix products"
     )
     assert summarize(alone(OURS), TIER).rate is None
 
@@ -209,14 +209,18 @@ def test_both_precisions_are_named() -> None:
             replace(
                 pair,
                 ours=replace(pair.ours, details={"precision": "bf16", "training_flops": 1e11}),
-                peer=replace(pair.peer, details={"precision": "fp32"}),
+                peer=replace(pair.peer, details={"precision": "fp32", "training_flops": 2e11}),
             )
             for pair in record.pairs
         ),
     )
     summary = summarize(told, TIER)
     assert verdict(summary, TIER, "rival").endswith("; ours in bf16, rival in fp32")
-    assert "9.6 GFLOP/s in bf16" in str(rate_text(summary))
+    assert summary.peer_rate is not None
+    rival = len(told.pairs) * 200 / sum(pair.peer.seconds for pair in told.pairs)
+    assert summary.peer_rate.gigaflops == pytest.approx(rival)
+    rates = str(rate_text(summary, "rival"))
+    assert "ours at 9.6 GFLOP/s in bf16" in rates and f"; rival at {rival:.1f} GFLOP/s in fp32" in rates
 
 
 def test_what_the_clock_leaves_out_is_printed_beside_the_time() -> None:

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from cifarlab.augment.pixels import choose
 from cifarlab.errors import UserError
 
-PaddingMode = Literal["constant", "reflect"]
+Surroundings = Literal["black", "edge", "reflect"]
 
 
-def crop(images: Tensor, offsets: Tensor, padding: int, padding_mode: PaddingMode = "constant") -> Tensor:
+def crop(images: Tensor, offsets: Tensor, padding: int, border: Surroundings = "black") -> Tensor:
     """A window of the original size out of each padded image.
 
     Args:
@@ -26,25 +26,27 @@ def crop(images: Tensor, offsets: Tensor, padding: int, padding_mode: PaddingMod
         offsets: int64 ``[N, 2]``, row and column of each window's corner in the padded image, 0 to
             2·padding; ``padding`` in both leaves an image as it is.
         padding: pixels on every side.
-        padding_mode: ``"constant"`` pads with zeros (black), ``"reflect"`` mirrors the image at its border
-            pixels as often as it takes.
+        border: what surrounds the image: zeros (``"black"``), its outermost pixels (``"edge"``), or the image
+            mirrored at them as often as it takes (``"reflect"``).
     """
     count, _, height, width = images.shape
-    if padding_mode == "constant":
+    if border == "black":
         padded = F.pad(images, (padding, padding, padding, padding))
-    else:  # F.pad reflects floats alone
-        rows, columns = (_reflected(size, padding, images.device) for size in (height, width))
+    else:  # for bytes F.pad does not have the others
+        rows, columns = (_around(size, padding, border, images.device) for size in (height, width))
         padded = images.index_select(2, rows).index_select(3, columns)
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view: [N, C, row, column, H, W]
     index = torch.arange(count, device=images.device)
     return windows[index, :, offsets[:, 0], offsets[:, 1]]
 
 
-def _reflected(size: int, padding: int, device: torch.device) -> Tensor:
+def _around(size: int, padding: int, border: Surroundings, device: torch.device) -> Tensor:
     """Which of ``size`` pixels lies at each place of the padded row, int64 ``[size + 2·padding]``."""
+    places = torch.arange(-padding, size + padding, device=device)
+    if border == "edge":
+        return places.clamp(0, size - 1)
     period = max(2 * (size - 1), 1)
-    places = torch.arange(-padding, size + padding, device=device) % period
-    return torch.minimum(places, period - places)
+    return torch.minimum(places % period, period - places % period)
 
 
 def flip_horizontally(images: Tensor, chosen: Tensor) -> Tensor:
@@ -63,8 +65,8 @@ class RandomCrop:
 
     padding: int = 4
     """Pixels on every side."""
-    padding_mode: PaddingMode = "constant"
-    """What surrounds the image: ``constant`` is black, ``reflect`` the image mirrored at its border."""
+    border: Surroundings = "black"
+    """What surrounds the image: black, its outermost pixels, or the image mirrored at them."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.padding <= 1024:
@@ -76,7 +78,7 @@ class RandomCrop:
 
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
         """``crop`` at the drawn offsets."""
-        return crop(images, draws, self.padding, self.padding_mode)
+        return crop(images, draws, self.padding, self.border)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,8 @@ def _print(summary: "Summary", tier: "Tier", record: "Record") -> None:
 
     print_table(_table(summary, peer_name(record.header)))
     said = verdict(summary, tier, peer_as_raced(record.header))
-    for line in (said, raised_text(summary), rate_text(summary), clock_text()):
+    rates = rate_text(summary, peer_name(record.header))
+    for line in (said, raised_text(summary), rates, clock_text()):
         if line is not None:
             print(printable(line))
 

@@ -62,27 +62,21 @@ def next_in_fewer_kernels(work: Tensor) -> Tensor:
 
 def orthogonal_moves(moves: Tensors, iterations: int, precision: Precision = "auto") -> Tensors:
     """Each move, one row per output channel, made orthogonal."""
-    groups = of_equal_rows(moves) if moves[0].is_cuda else of_equal_shape(moves)
+    groups = grouped(moves, padded=moves[0].is_cuda)
     return orthogonalized_together(moves, groups, iterations, precision)
 
 
-def of_equal_shape(moves: Tensors) -> list[list[int]]:
-    """Which moves are equal in shape, by their places."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for place, move in enumerate(moves):
-        groups.setdefault((len(move), move[0].numel()), []).append(place)
-    return list(groups.values())
+def grouped(moves: Tensors, *, padded: bool) -> list[list[int]]:
+    """Which moves are computed together, by their places.
 
-
-def of_equal_rows(moves: Tensors) -> list[list[int]]:
-    """Which moves can be computed together if columns of zeros are added, by their places.
-
-    Those of equal rows and as many columns or more; a GPU adds zeros faster than it begins another batch.
+    Args:
+        padded: not only those of equal shape, but all of equal rows and as many columns or more, to which
+            columns of zeros are added: a GPU adds zeros faster than it begins another batch.
     """
     groups: dict[tuple[int, int], list[int]] = {}
     for place, move in enumerate(moves):
         rows, columns = len(move), move[0].numel()
-        groups.setdefault((rows, min(rows, columns)), []).append(place)
+        groups.setdefault((rows, min(rows, columns) if padded else columns), []).append(place)
     return list(groups.values())
 
 

@@ -80,6 +80,8 @@ class Summary:
     """Of a number: whether the lower end of the interval of our mean reaches it. Of the peer's mean: whether
     ours is as accurate. Never with a run of ours that failed; None where the runs show no spread."""
     rate: Rate | None
+    """How fast ours computes."""
+    peer_rate: Rate | None
     precision: str | None
     """In which ours computes, as the runs say."""
     peer_precision: str | None
@@ -95,6 +97,7 @@ def summarize(record: Record, tier: Tier) -> Summary:
     """All figures of a race's record."""
     images = record.header["data"]["test_images"]
     ours, peer = _side(record.ours, images), _side(record.peers, images)
+    peaks = record.header.get("machine_peaks", {})
     comparison = _comparison(record, tier) if record.pairs else None
     our_failures = sum(failure.side == "ours" for failure in record.failures)
     is_number = tier.target is not None and (tier.target_data is None or _is_published(record, tier))
@@ -113,7 +116,8 @@ def summarize(record: Record, tier: Tier) -> Summary:
         target=target,
         target_origin="the tier's" if is_number else "the peer's mean",
         reaches_target=None if reaches is None else reaches and not our_failures,
-        rate=rate_of(record.ours, record.header.get("machine_peaks", {})),
+        rate=rate_of(record.ours, peaks),
+        peer_rate=rate_of(record.peers, peaks),
         precision=_precision(record.ours),
         peer_precision=_precision(record.peers),
         preparation_seconds=_preparation(record.ours),

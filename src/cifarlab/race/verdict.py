@@ -12,6 +12,7 @@ from cifarlab.race.figures import (
     target_text,
 )
 from cifarlab.race.header import CLOCK
+from cifarlab.race.power import Rate
 from cifarlab.race.summary import Comparison, Interval, Side, Summary
 from cifarlab.race.tiers import Tier
 
@@ -46,19 +47,13 @@ def verdict(summary: Summary, tier: Tier, peer: str) -> str:
     return f"{summary.tier}: {'; '.join(part for part in parts if part)}{_failures(summary)}"
 
 
-def rate_text(summary: Summary) -> str | None:
-    """How fast ours computes, and what share of the machine that is; None where it is not known."""
-    rate = summary.rate
-    if rate is None:
+def rate_text(summary: Summary, peer: str) -> str | None:
+    """How fast each side computes, and what share of the machine that is; None where ours is not known."""
+    if summary.rate is None:
         return None
-    of_peak = ""
-    if rate.peak is not None and rate.share is not None:
-        peak = f"{number_text(rate.peak, 0)} in {rate.precision} matrix products"
-        of_peak = f", {percent_text(rate.share, 0)} of this machine's {peak}"
-    return (
-        f"ours computes at {number_text(rate.gigaflops, 1)} GFLOP/s in {rate.precision} "
-        f"(training operations over all the time){of_peak}"
-    )
+    sides = [("ours", summary.rate), (peer, summary.peer_rate)]
+    rates = "; ".join(f"{name} at {_rate(rate)}" for name, rate in sides if rate is not None)
+    return f"training operations over all the time: {rates}"
 
 
 def raised_text(summary: Summary) -> str | None:
@@ -70,6 +65,14 @@ def raised_text(summary: Summary) -> str | None:
 def clock_text() -> str:
     """What the clock covers."""
     return f"clock: {CLOCK}"
+
+
+def _rate(rate: Rate) -> str:
+    text = f"{number_text(rate.gigaflops, 1)} GFLOP/s in {rate.precision}"
+    if rate.peak is None or rate.share is None:
+        return text
+    share = f"{percent_text(rate.share, 0)} of this machine's {number_text(rate.peak, 0)}"
+    return f"{text}, {share} in {rate.precision} matrix products"
 
 
 def _target(summary: Summary, ours: Side) -> str:

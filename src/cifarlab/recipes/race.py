@@ -20,7 +20,7 @@ from cifarlab.resolution import GrowingResolution
 from cifarlab.schedules import Linear
 from cifarlab.views import TestTimeViews
 
-_AUGMENTATION = (AlternatingFlip(), RandomCrop(padding=2, padding_mode="reflect"))
+_AUGMENTATION = (AlternatingFlip(), RandomCrop(padding=2, border="reflect"))
 
 
 def race_cpu75() -> Recipe:

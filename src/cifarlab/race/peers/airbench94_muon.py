@@ -1,10 +1,5 @@
 """The adapter of airbench94_muon.py, by Keller Jordan: 94.01 % (n = 200) in 2.59 s on an A100."""
 
-from types import ModuleType
-
-import torch
-from torch import nn
-
 from cifarlab.race.peers.common_changes import (
     FIGURES_HANDED_OVER,
     FILES_READ_BEFORE,
@@ -13,28 +8,9 @@ from cifarlab.race.peers.common_changes import (
     eager_on_cpu,
     fp32_for_bf16,
 )
-from cifarlab.race.peers.operations import training_operations
-from cifarlab.race.peers.peer import Peer, Race
+from cifarlab.race.peers.peer import Peer
+from cifarlab.race.peers.single_network import build, image_operations, race
 from cifarlab.race.peers.written_numbers import WrittenNumber
-
-
-def build(module: ModuleType, device: torch.device) -> list[nn.Module]:
-    """One network, compiled in place on CUDA."""
-    model = module.CifarNet().to(device).to(memory_format=torch.channels_last)
-    if device.type == "cuda":
-        model.compile(mode="max-autotune")
-    return [model]
-
-
-def race(module: ModuleType, networks: list[nn.Module]) -> Race:
-    """Its ``main`` takes the network."""
-    return lambda run: module.main(run, *networks)
-
-
-def image_operations(module: ModuleType) -> float:
-    """One network, forward and backward."""
-    return training_operations(module.CifarNet())
-
 
 AIRBENCH94_MUON = Peer(
     name="airbench94_muon.py",

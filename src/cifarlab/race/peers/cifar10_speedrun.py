@@ -1,6 +1,5 @@
 """The adapter of cifar10_speedrun.py, by hiverge: 94.02 % in 1.98 s on an A100."""
 
-from cifarlab.race.peers.airbench94_muon import build, image_operations, race
 from cifarlab.race.peers.changes import Change
 from cifarlab.race.peers.common_changes import (
     FIGURES_HANDED_OVER,
@@ -10,6 +9,7 @@ from cifarlab.race.peers.common_changes import (
     fp32_for_bf16,
 )
 from cifarlab.race.peers.peer import Peer
+from cifarlab.race.peers.single_network import build, image_operations, race
 from cifarlab.race.peers.written_numbers import WrittenNumber
 
 NO_ACCURACY_AFTER_THE_CLOCK = Change(
