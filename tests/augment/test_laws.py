@@ -56,10 +56,13 @@ ALL: list[Augmentation] = [
     RandAugment(),
     TrivialAugment(),
     AlternatingFlip(),
+    RandomCrop(2, "reflect"),
+    RandomCrop(3, "edge"),
 ]
 NOTHING: list[Augmentation] = [
     RandomAffine(0.0, 0.0, 0.0),
     RandomCrop(0),
+    RandomCrop(0, "reflect"),
     HorizontalFlip(0.0),
     VerticalFlip(0.0),
     Rotation(0.0),
@@ -81,6 +84,7 @@ PIXELS_MOVE_ONLY: list[Augmentation] = [
     *ALL[6:9],
     RotationTable(interpolation="nearest"),
     AlternatingFlip(),
+    *ALL[-2:],
 ]
 every = pytest.mark.parametrize("augmentation", ALL, ids=repr)
 

@@ -33,6 +33,18 @@ def test_it_goes_on_where_it_was_and_is_prolonged(lane: Lane) -> None:
     assert lane.log == ["ours 0", "ours 1", "ours 2"]
 
 
+def test_half_a_pair_of_an_older_record_is_taken(lane: Lane) -> None:
+    rival = lane.opponent()
+    lane.race(1, against=rival)
+    document = json.loads(lane.path.read_text())
+    del document["ours"]["recipe"]["views"]
+    lane.path.write_text(json.dumps(document))
+    with pytest.raises(Unavailable):
+        lane.behaving(ours="is stopped").race(2, against=rival)
+    assert lane.path.with_suffix(".half.json").exists()
+    assert len(lane.race(2, against=rival).pairs) == 2
+
+
 def test_what_would_not_belong_together_is_refused(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     rival = lane.opponent()
     lane.race(1, against=rival)

@@ -94,9 +94,9 @@ def fixed_part(header: dict[str, Any]) -> dict[str, Any]:
 def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What keeps runs under two headers apart, as lines; empty where they belong into one file.
 
-    A setting that a recipe did not have yet when ``before`` was written has its default there.
+    A setting that a recipe did not have yet when a header was written has its default there.
     """
-    return differences(_with_defaults(fixed_part(before)), fixed_part(after))
+    return differences(_with_defaults(fixed_part(before)), _with_defaults(fixed_part(after)))
 
 
 def _with_defaults(header: dict[str, Any]) -> dict[str, Any]:
