@@ -24,9 +24,9 @@ _AUGMENTATION = (AlternatingFlip(), RandomCrop(padding=2, border="reflect"))
 
 
 def race_cpu75() -> Recipe:
-    """75 % in as little time as possible on a processor: half the widths of ``race-cpu85``, 2 epochs.
+    """75 % in as little time as possible on a processor: ``race-cpu80``, narrower and on smaller images.
 
-    Images of 24 pixels for four fifths of the run. 77.31 ± 0.47 % of 10,000 test images in 37 s (n = 3, JPEG
+    24 pixels for four fifths of the run. 77.31 ± 0.47 % of 10,000 test images in 37 s (n = 3, JPEG
     copies of CIFAR-10, two cores with bf16 arithmetic; ``records/race/``).
     """
     return replace(
