@@ -5,6 +5,8 @@ BIN := .venv/bin
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
+# Without bytecode every process of the tests compiles torch anew.
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup demo test soak lint types imports check wheel bench clean
 
 help: ## list the targets

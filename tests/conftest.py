@@ -1,4 +1,4 @@
-"""What every test stands on: one thread, a cache folder of its own, no device but the CPU."""
+"""What every test stands on: one thread, a cache folder of its own, bytecode, no device but the CPU."""
 
 import os
 from collections.abc import Iterator
@@ -23,4 +23,5 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
         patch.setenv("CIFARLAB_CACHE", str(folder))
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else each process compiles torch anew
         yield folder

@@ -169,7 +169,8 @@ def cuda_graphs(device: torch.device, optimizer: torch.optim.Optimizer) -> Recor
             # The end of a recording that went wrong raises too; what came first says why.
             reason = printable(str(error.__context__ or error).partition("\n")[0])
             raise UserError(
-                f"capture: a step of this recipe cannot be recorded as a CUDA graph ({reason}); leave it out"
+                f"capture: a step of this recipe cannot be recorded as a CUDA graph ({reason}); "
+                "leave it out, in another --out"
             ) from error
 
         def replay() -> Taken:

@@ -1,6 +1,5 @@
 """What the network is fed in one epoch: batches drawn, augmented, normalized, scaled, mixed on the device."""
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -69,8 +68,12 @@ class Feed:
         whole, recipe = self.training.images.shape[-1], self.recipe
         if recipe.resolution is None:
             return whole
-        steps = math.ceil(len(self.training) / recipe.batch_size)
-        return recipe.resolution.size_at((self.epoch * steps + step) / (steps * recipe.epochs), whole)
+        return recipe.resolution.size_at(self.share_done(step), whole)
+
+    def share_done(self, step: int) -> float:
+        """What part of the run is done before batch ``step`` of this epoch."""
+        images = len(self.training)
+        return self.recipe.share_done(self.epoch * self.recipe.steps_of_epoch(images) + step, images)
 
     def _prepared(self, positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
         images, labels = self.training.batch(positions)

@@ -140,12 +140,12 @@ def _untrained(description: run.RunDescription) -> nn.Module:
 
 def training_flops(job: Job, epochs: int) -> int:
     """What ``epochs`` epochs cost, at the true sizes of their images and without what was frozen."""
-    recipe, whole = job.description.recipe, job.description.data.image_size
+    recipe, full_size = job.description.recipe, job.description.data.image_size
     resolution, freezing = recipe.resolution, None if job.is_frozen else recipe.freezing
     images: Counter[tuple[int, int]] = Counter()
     for step in range(epochs * job.steps):
-        done = step / job.all_steps
-        size = whole if resolution is None else resolution.size_at(done, whole)
+        done = recipe.share_done(step, len(job.training))
+        size = full_size if resolution is None else resolution.size_at(done, full_size)
         frozen = 0 if freezing is None else freezing.count_at(done)
         begin = step % job.steps * recipe.batch_size
         images[size, frozen] += min(recipe.batch_size, len(job.training) - begin)

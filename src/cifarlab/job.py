@@ -1,6 +1,5 @@
 """What a run works with from its beginning to its end: network, optimizer, and the parts of its data."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from cifarlab.preconditions import (
     check_convolutions,
     check_freezing,
     check_last_batch,
+    check_patience,
     check_rates,
     check_resolution,
     check_views,
@@ -69,7 +69,7 @@ class Job:
     @property
     def steps(self) -> int:
         """Steps per epoch; the last batch may be a smaller one."""
-        return math.ceil(len(self.training) / self.description.recipe.batch_size)
+        return self.description.recipe.steps_of_epoch(len(self.training))
 
     def moment(self, epoch: int, step: int, val_losses: Sequence[float]) -> Moment:
         """Where the run stands before step ``step`` of epoch ``epoch``; both count from 0."""
@@ -101,6 +101,7 @@ def prepare(
     """
     recipe = description.recipe
     training, validation = divide(source, description, judging, device)
+    check_patience(recipe, judging)
     check_average(recipe, len(training))
     check_rates(recipe, len(training))
     check_capture(recipe, group)
@@ -108,7 +109,7 @@ def prepare(
     check_freezing(description, group)
     check_views(description)
     if not description.is_frozen:
-        check_last_batch(recipe, description, len(training), group)
+        check_last_batch(description, len(training), group)
     if device.type == "cpu":
         check_convolutions(recipe, description.data.image_size)
     network = placed(build_network(description, first_weights), device)

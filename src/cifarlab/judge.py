@@ -43,8 +43,8 @@ def judge(
             ``only_excluded`` (null if there are none).
 
     Raises:
-        UserError: no such run, the data are gone or changed, the recipe has no such mode, or the list of
-            excluded images is damaged or of other data.
+        UserError: no such run, the data are gone or changed, the recipe has no such mode, nothing was held
+            out to validate on, or the list of excluded images is damaged or of other data.
     """
     if exclude is not None and part != "test":
         raise UserError(f"a list of excluded images is about the test set, not the {part} part")
@@ -59,6 +59,8 @@ def judge(
     if exclude is not None:
         chosen = _excluded(exclude, source, description)
     images = _images(source, description, part, place)
+    if not len(images):
+        raise UserError(f"{printable(folder)} held out no images to validate on; take --part test or train")
     network, precision = network.to(place), description.recipe.precision
     logits = logits_in_mode(
         _mode(description, mode),

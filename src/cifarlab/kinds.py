@@ -30,8 +30,7 @@ class Kind:
 def kind_of(job: Job, feed: Feed, step: int) -> Kind:
     """The kind of step ``step`` of the epoch that ``feed`` is for."""
     freezing = job.description.recipe.freezing
-    done = (feed.epoch * job.steps + step) / job.all_steps
-    frozen = 0 if freezing is None else freezing.count_at(done)
+    frozen = 0 if freezing is None else freezing.count_at(feed.share_done(step))
     return Kind(len(feed.positions(step)), feed.size_at(step), frozen)
 
 
@@ -48,7 +47,7 @@ def of_each_kind(job: Job, feed: Feed) -> Iterator[tuple[Kind, Feed, int]]:
         if kind not in found:
             found.add(kind)
             if freezing is not None:
-                freezing.apply(job.network, number / job.all_steps)
+                freezing.apply(job.network, then.share_done(step))
             yield kind, then, step
 
 

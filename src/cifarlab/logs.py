@@ -172,8 +172,8 @@ def epoch_text(line: dict[str, Any], epochs: int) -> str:
     )
 
 
-def write_tensorboard(folder: Path, history: list[dict[str, Any]]) -> None:
-    """Write a run's epochs as TensorBoard scalars into ``folder``.
+def tensorboard_writer() -> Any:
+    """torch's ``SummaryWriter``.
 
     Raises:
         UserError: the extra ``tensorboard`` is not installed.
@@ -182,7 +182,16 @@ def write_tensorboard(folder: Path, history: list[dict[str, Any]]) -> None:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra: loaded when asked for
     except ImportError as error:
         raise UserError("TensorBoard is not installed; run: pip install 'cifarlab[tensorboard]'") from error
-    with SummaryWriter(str(folder)) as writer:
+    return SummaryWriter
+
+
+def write_tensorboard(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Write a run's epochs as TensorBoard scalars into ``folder``.
+
+    Raises:
+        UserError: the extra ``tensorboard`` is not installed.
+    """
+    with tensorboard_writer()(str(folder)) as writer:
         for line in history:
             for name, value in line.items():
                 if name not in ("epoch", "step"):

@@ -1,7 +1,5 @@
 """What a recipe must fulfill to be trained on given data, said before anything is computed or written."""
 
-import math
-
 import torch
 from torch import nn
 
@@ -10,7 +8,7 @@ from cifarlab.errors import UserError
 from cifarlab.models.in_parts import parts_of
 from cifarlab.models.modes import inference_mode
 from cifarlab.optim import Adam, AdamW, Muon, Sgd
-from cifarlab.recipe import Recipe
+from cifarlab.recipe import Judging, Recipe
 from cifarlab.run import RunDescription, trained_network
 from cifarlab.schedules import Moment
 
@@ -18,9 +16,18 @@ SAFE_IMAGE_SIZE, SAFE_CHANNELS = 32, 16
 """See ``check_convolutions``."""
 
 
+def check_patience(recipe: Recipe, judging: Judging) -> None:
+    """Refuse a patience that nothing can try: every epoch is the last one so far."""
+    if recipe.patience is not None and judging.select_by == "last":
+        raise UserError(
+            "patience: the last epoch is taken, whatever its figures, so no run would end early; "
+            "leave patience out, or choose the epoch by --recipe.judging.select-by val_loss"
+        )
+
+
 def check_average(recipe: Recipe, images: int) -> None:
     """Refuse an average of the weights that would never be updated."""
-    steps = math.ceil(images / recipe.batch_size) * recipe.epochs
+    steps = recipe.steps_of_epoch(images) * recipe.epochs
     if recipe.average is not None and recipe.average.every > steps:
         raise UserError(
             f"the weights are averaged every {recipe.average.every:,} steps, and this run has {steps:,}; "
@@ -30,7 +37,7 @@ def check_average(recipe: Recipe, images: int) -> None:
 
 def check_rates(recipe: Recipe, images: int) -> None:
     """Refuse a run too short for its schedule's warm-up, whose first step has the rate 0."""
-    steps = math.ceil(images / recipe.batch_size)
+    steps = recipe.steps_of_epoch(images)
     moments = (Moment(step, steps, recipe.epochs) for step in range(steps * recipe.epochs))
     if not any(recipe.schedule.factor(moment) for moment in moments):
         raise UserError(
@@ -59,7 +66,7 @@ def check_convolutions(recipe: Recipe, image_size: int) -> None:
         )
 
 
-def check_last_batch(recipe: Recipe, description: RunDescription, images: int, group: Group) -> None:
+def check_last_batch(description: RunDescription, images: int, group: Group) -> None:
     """Refuse, before the first step, a last batch that leaves a process one image where that is too few.
 
     BatchNorm takes the variance over images and pixels; on a map of one pixel, one image has none.
@@ -67,6 +74,7 @@ def check_last_batch(recipe: Recipe, description: RunDescription, images: int, g
     Raises:
         UserError: so it is; another batch size helps.
     """
+    recipe = description.recipe
     last = images % recipe.batch_size or min(images, recipe.batch_size)
     if last // group.size > 1:
         return

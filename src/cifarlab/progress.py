@@ -23,9 +23,9 @@ class Progress:
     step: int = 0
     """Finished steps of the current epoch."""
     training_seconds: float = 0.0
-    """Spent in the current epoch's steps."""
+    """Spent in the current epoch's draws and steps."""
     seconds: float = 0.0
-    """Spent in the epochs so far, evaluation and saving included."""
+    """Spent in the epochs so far, evaluation and saving included, but for the last saving of all."""
     preparation_seconds: float = 0.0
     """Spent by this process, before its first step, on compiling and recording steps (``captured``)."""
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -136,7 +136,7 @@ def restore(
         _match_strides(optimizer)
         device = next(network.parameters()).device
         return Progress(
-            totals=state.tensors["totals"].to(device),
+            totals=start(device).totals.copy_(state.tensors["totals"]),
             best_weights={k: v.to(device) for k, v in _under("best.", state.tensors).items()},
             **state.values,
         )

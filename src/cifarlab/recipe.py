@@ -117,6 +117,14 @@ class Recipe:
         if self.clip_norm is not None and not (self.clip_norm > 0 and math.isfinite(self.clip_norm)):
             raise UserError(f"clip_norm must be a finite number above 0, found {self.clip_norm}")
 
+    def steps_of_epoch(self, images: int) -> int:
+        """Steps of an epoch of so many training images; the last batch may be a smaller one."""
+        return math.ceil(images / self.batch_size)
+
+    def share_done(self, step: int, images: int) -> float:
+        """What part of a run on so many training images is done before its step ``step`` (from 0)."""
+        return step / (self.steps_of_epoch(images) * self.epochs)
+
 
 Protocols = Literal["C", "B,C", "A"]
 

@@ -228,7 +228,8 @@ def read_weights(folder: Path) -> tuple[TrainedNetwork, dict[str, Tensor], str]:
     require_run(folder)
     path = folder / WEIGHTS
     if not path.is_file():
-        raise UserError(f"{folder} has no weights yet; finish it with train … --resume")
+        read_result(folder)  # says so where the run is not finished, or diverged
+        raise UserError(f"{folder} has lost its weights: there is no {WEIGHTS}")
     with one_line_errors(f"read {path}"):
         content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import os
 import platform
@@ -111,8 +112,14 @@ def keep_freed_memory() -> None:
 def versions() -> dict[str, str]:
     """Versions of everything whose change may alter a number."""
     packages = ("torch", "numpy", "pillow", "scikit-learn", "scipy", "safetensors")
-    found = {name: metadata.version(name) for name in packages}
+    found = {name: _version(name) for name in packages}
     return {"cifarlab": cifarlab.__version__, "python": platform.python_version(), **found}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """Read from its files once in a process."""
+    return metadata.version(package)
 
 
 def hardware(device: torch.device) -> dict[str, str]:

@@ -82,7 +82,8 @@ def train(
     group.agree(f"{fingerprint(description)} {place.type} {group.batch_statistics}")
     group.from_first(lambda: None if resume and run.is_run(out) else run.refuse_existing(out))
     with own_randomness(place), contextlib.ExitStack() as held:
-        # Whatever is wrong with recipe or data shows here, before anything is written.
+        # Whatever is wrong with recipe or data shows here, before anything is written; what a device cannot
+        # do may show later.
         job = prepare(description, judging, source, first_weights, place, group)
         group.from_first(lambda: held.enter_context(run.claimed(out)))
         with Interrupts(group) as interrupts:
@@ -123,12 +124,14 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
         while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
             train_epoch(job, progress, steps, guard, saver, interrupts, display)
             line = judge_epoch(job, progress, interrupts)
+            watch = Stopwatch()
             if job.group.is_first:
                 run.append_metrics(out, line)
                 parameter_statistics.append_parameters(out, line["epoch"], job.judged)
             progress.finish_epoch(line, _score(job.judging, line), job.judged)
             display.epoch(line)
             saver.save_if_due(progress)
+            progress.seconds += watch.lap()
         saver.save(progress)
     except Stopped:
         guard.look()
@@ -149,9 +152,9 @@ def train_epoch(
     recipe, seed, epoch = job.description.recipe, job.description.seed, progress.epoch
     group, classes = job.group, len(job.description.data.class_names)
     val_losses = progress.val_losses
+    watch = Stopwatch()
     feed = feed_of_epoch(recipe, job.training, classes, seed, epoch)
     job.switch_to_training()
-    watch = Stopwatch()
     for step in range(progress.step, job.steps):
         interrupts.check()
         reseed(seed, "step", epoch, step, *group.keys)
@@ -159,7 +162,7 @@ def train_epoch(
         lr = learning_rate(recipe, moment)
         set_rate(job.optimizer, lr)
         if recipe.freezing is not None:
-            recipe.freezing.apply(job.network, moment.step / moment.all_steps)
+            recipe.freezing.apply(job.network, feed.share_done(step))
 
         done = moment.step + 1
         taken = steps.take(feed, step, done)

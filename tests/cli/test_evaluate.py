@@ -9,7 +9,7 @@ import pytest
 from cifarlab import run
 from cifarlab.cli import main
 from cifarlab.data.digits import open_digits
-from cifarlab.data.holdout import Fraction
+from cifarlab.data.holdout import Fraction, NoHoldout
 from cifarlab.exclusion import ExcludedImage, Exclusions, Partner, write_exclusions
 from cifarlab.models import PlainCnn
 from cifarlab.recipe import Judging, Recipe, TrainingMode
@@ -40,6 +40,17 @@ def test_json_holds_the_result_s_numbers(capsys: pytest.CaptureFixture[str], tra
     assert found["accuracy"] == result["test_accuracy"]
     assert found["confusion_matrix"] == result["confusion_matrix"]
     assert (found["run"], found["part"], found["mode"]) == (str(trained), "test", "evaluation")
+
+
+def test_a_run_that_held_nothing_out_has_no_validation_images(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = Recipe(PlainCnn(widths=(4, 4, 8)), epochs=1, judging=Judging(NoHoldout(), "last"))
+    train(recipe, open_digits(), tmp_path / "run", device="cpu", data_argument="digits")
+    assert main(["evaluate", str(tmp_path / "run"), "--part", "validation"]) == 2
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    assert complaint.endswith("run held out no images to validate on; take --part test or train\n")
 
 
 def test_the_text_shows_accuracy_interval_and_classes(

@@ -49,15 +49,25 @@ def test_a_killed_process_ends_the_command_with_one_line_and_the_run_goes_on(tmp
     assert "resumed after" in stopped.stdout and "epoch 8/8" in stopped.stdout
 
 
-def test_torchrun_trains_and_what_is_wrong_is_said_once(tmp_path: Path) -> None:
+def by_torchrun(out: Path) -> subprocess.CompletedProcess[str]:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    arguments = [*launcher, "-m", "cifarlab", *TRAIN, "--out", str(tmp_path / "run"), "--recipe.epochs", "1"]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=250)
+    arguments = [*launcher, "-m", "cifarlab", *TRAIN, "--out", str(out), "--recipe.epochs", "1"]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=250)
+
+
+def test_torchrun_trains(tmp_path: Path) -> None:
+    done = by_torchrun(tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1 and (tmp_path / "run" / "report.html").is_file()
-    again = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=250)
-    assert again.returncode == 1
-    assert again.stderr.count("exists already; go on with --resume") == 1
+
+
+@pytest.mark.soak  # the refusal of one in a team of processes is in tests/reliability/test_distributed.py
+def test_under_torchrun_what_is_wrong_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").touch()
+    done = by_torchrun(tmp_path / "run")
+    assert done.returncode == 1
+    assert done.stderr.count("run exists already and is no run folder") == 1
 
 
 def test_what_the_processes_say_themselves_is_said_once_with_its_exit_code(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import importlib
 import itertools
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from PIL import Image
 from cifarlab.augment import RandomCrop, Rotation
 from cifarlab.cli import main
 from cifarlab.cli import train as command
+from cifarlab.config import to_json
 from cifarlab.data.holdout import Counts
 from cifarlab.distributed import Group
 from cifarlab.errors import UserError
@@ -144,7 +147,24 @@ def test_counts_of_the_hold_out_can_be_changed(asked: Asked) -> None:
     assert asked.recipe.judging.holdout == Counts(100, 50)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+def with_other_flags() -> set[str]:
+    """Recipes with a class of settings that no recipe before them has."""
+    seen: set[str] = set()
+    chosen = set()
+    for name, entry in RECIPES.items():
+        found = set(re.findall(r'"type": "(\w+)"', json.dumps(to_json(entry.make()))))
+        if found - seen:
+            chosen.add(name)
+        seen |= found
+    return chosen
+
+
+OTHER_FLAGS = with_other_flags()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in OTHER_FLAGS else pytest.mark.soak) for name in RECIPES]
+)
 def test_every_recipe_has_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["train", name, "--help"])
@@ -226,6 +246,15 @@ def test_data_can_be_opened_again_from_anywhere(
     monkeypatch.chdir(tmp_path)
     assert main(["train", "demo", "--data", given]) == 2
     assert noted["data_argument"] == (str(tmp_path / "pictures") if given == "pictures" else "digits")
+
+
+def test_a_missing_tensorboard_is_said_before_the_training(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert main(["train", "demo", *SMALL, "--out", str(tmp_path / "run"), "--tensorboard"]) == 2
+    assert capsys.readouterr().err.count("pip install 'cifarlab[tensorboard]'") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_from_end_to_end(

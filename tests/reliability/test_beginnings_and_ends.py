@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,10 +78,13 @@ def test_weights_of_no_run(parent: Path, tmp_path: Path, monkeypatch: pytest.Mon
     stop_at(monkeypatch, 3)
     with pytest.raises(Stopped):
         train(small_recipe(), SOURCE, tmp_path / "stopped")
+    diverged = Path(shutil.copytree(tmp_path / "stopped", tmp_path / "diverged"))
+    run.mark_diverged(diverged, "it was too fast")
     for start_from, message in (
         (parent.parent / "parnt", "does not exist; did you mean parent"),
         (parent.parent, "is not a run folder"),
-        (tmp_path / "stopped", "has no weights yet; finish it"),
+        (tmp_path / "stopped", "has not finished; finish it"),
+        (diverged, "diverged: it was too fast"),
     ):
         with pytest.raises(UserError, match=message):
             train(small_recipe(), SOURCE, tmp_path / "run", start_from=start_from)

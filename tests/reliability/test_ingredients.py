@@ -19,7 +19,7 @@ from cifarlab.feed import feed_of_epoch
 from cifarlab.job import build_network, divide
 from cifarlab.losses import CrossEntropy
 from cifarlab.models import PlainCnn, ResNet, Spp
-from cifarlab.optim import Adagrad, Sgd
+from cifarlab.optim import Adadelta, Adagrad, Adam, AdamW, Muon, Optimizer, Sgd
 from cifarlab.penalties import L1Penalty
 from cifarlab.preconditions import check_convolutions, check_last_batch
 from cifarlab.recipe import EvaluationMode, Judging, Recipe
@@ -173,10 +173,12 @@ def test_a_last_batch_of_one_image_is_refused_where_it_cannot_be_trained(size: i
     pooled = small_recipe(model=ResNet((1, 1), (4, 8), head=Spp(width=4)), batch_size=size)
     description = RunDescription("custom", pooled, SOURCE.description, 0, "C")
     with pytest.raises(UserError, match=r"the last batch .* take another --recipe.batch-size") as caught:
-        check_last_batch(pooled, description, 48, group)
+        check_last_batch(description, 48, group)
     assert str(caught.value).isprintable()
-    check_last_batch(replace(pooled, batch_size=50 * group.size), description, 48 * group.size, group)
-    check_last_batch(replace(pooled, model=small_recipe().model), description, 48, group)
+    larger = replace(pooled, batch_size=50 * group.size)
+    check_last_batch(replace(description, recipe=larger), 48 * group.size, group)
+    unpooled = replace(pooled, model=small_recipe().model)
+    check_last_batch(replace(description, recipe=unpooled), 48, group)
 
 
 def test_a_last_batch_of_one_image_trains_where_it_can(tmp_path: Path) -> None:
@@ -219,6 +221,22 @@ def test_what_torch_cannot_do_on_a_cpu_is_refused(channels: int, size: int, refu
             check_convolutions(recipe, size)
     else:
         check_convolutions(recipe, size)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [Adam(lr=1e39), AdamW(lr=1e39), Adagrad(lr=1e39), Adadelta(lr=1e39), Muon(lr=1e39), Sgd(lr=1e39)],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_a_rate_beyond_single_precision_ends_as_diverged(optimizer: Optimizer, tmp_path: Path) -> None:
+    with pytest.raises(Diverged):
+        train(small_recipe(optimizer=optimizer), SOURCE, tmp_path / "run")
+
+
+def test_patience_where_the_last_epoch_is_taken_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^patience: the last epoch is taken, .*; leave patience out, or"):
+        train(small_recipe(patience=2, judging=LAST), SOURCE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

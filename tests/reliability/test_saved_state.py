@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from cifarlab import progress, resumption, run
 from cifarlab.averaging import MovingAverage
@@ -130,6 +131,16 @@ def test_before_the_end_work_is_saved_if_it_is_worth_it(
     train(_recipe(Adam()), SOURCE, tmp_path / "run")
     assert (len(numbers) > 1) is saves
     assert numbers[-1] == max(numbers)
+
+
+def test_sums_in_single_precision_go_on_in_double() -> None:
+    """A run that began on MPS, which has no double, goes on elsewhere; and the other way round."""
+    network = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    begun = progress.start(torch.device("cpu"))
+    begun.totals = torch.tensor([3.0, 2.0], dtype=torch.float32)
+    found = progress.restore(progress.capture(begun, network, optimizer, None), network, optimizer, None)
+    assert found.totals.dtype is torch.float64 and found.totals.tolist() == [3.0, 2.0]
 
 
 def _whole(optimizer: Optimizer, tmp_path: Path) -> dict[str, Any]:

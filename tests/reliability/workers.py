@@ -22,7 +22,21 @@ from support import small_recipe, synthetic_source
 
 FORK_SERVER = multiprocessing.get_context("forkserver")
 FORK_SERVER.set_forkserver_preload(
-    ["torch._dynamo", "cifarlab.train", "cifarlab.report", "cifarlab.cli.train", "pytest"]
+    [
+        "torch._dynamo",
+        "cifarlab.train",
+        "cifarlab.report",
+        "cifarlab.cli.train",
+        "cifarlab.launch",
+        "cifarlab.recipes",
+        "cifarlab.cli.data.fetch",
+        "cifarlab.data.fetch",
+        "cifarlab.data.fetch",
+        "cifarlab.studies.items",
+        "cifarlab.studies.work",
+        "cifarlab.studies.worker",
+        "pytest",
+    ]
 )
 PATIENCE = 240.0
 """Seconds that a test waits for a process on a busy machine before it gives up."""

@@ -65,7 +65,6 @@ def main(arguments: list[str]) -> None:
     """Parse, race, print."""
     options = parse(Options, "race", arguments)
     from cifarlab.race.conduct import race, record_path
-    from cifarlab.race.header import CLOCK
     from cifarlab.race.record import read_record
     from cifarlab.race.summary import summarize
     from cifarlab.race.tiers import tier_named
@@ -94,7 +93,7 @@ def main(arguments: list[str]) -> None:
     if options.json:
         shown = {
             "verdict": verdict(summary, tier, peer_as_raced(record.header)),
-            "clock": CLOCK,
+            "clock": record.header["clock"],
             "record": str(path),
         }
         print(json.dumps({**asdict(summary), **shown}, indent=2))
@@ -149,7 +148,7 @@ def _print(summary: "Summary", tier: "Tier", record: "Record") -> None:
     print_table(_table(summary, peer_name(record.header)))
     said = verdict(summary, tier, peer_as_raced(record.header))
     rates = rate_text(summary, peer_name(record.header))
-    for line in (said, raised_text(summary), rates, clock_text()):
+    for line in (said, raised_text(summary), rates, clock_text(record.header)):
         if line is not None:
             print(printable(line))
 

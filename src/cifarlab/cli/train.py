@@ -72,7 +72,7 @@ def train_and_report(
     """Train, write the report, and print where everything is."""
     from cifarlab.data.pictures import Preparation
     from cifarlab.data.sources import lasting_name, open_prepared
-    from cifarlab.logs import display_for, write_tensorboard
+    from cifarlab.logs import display_for, tensorboard_writer, write_tensorboard
     from cifarlab.preconditions import check_size
     from cifarlab.report import write_report
     from cifarlab.run import read_metrics, refuse_existing
@@ -81,6 +81,8 @@ def train_and_report(
     out = options.out or Path("runs") / f"{name}-seed{options.seed}"
     if not options.resume:
         group.from_first(lambda: refuse_existing(out))
+    if options.tensorboard:
+        tensorboard_writer()  # before hours of training, if it is missing
     check_size(recipe, options.image_size or Preparation().size)
     with group.one_after_the_other():
         source = open_prepared(data, options.image_size, options.fit)
@@ -102,11 +104,11 @@ def train_and_report(
             data_argument=lasting_name(data),
         )
     if group.is_first:
-        if options.tensorboard:
-            write_tensorboard(out / "tensorboard", read_metrics(out))
         page = write_report(out)
         print(_summary(result))
         print(f"report: {printable(page)}")
+        if options.tensorboard:
+            write_tensorboard(out / "tensorboard", read_metrics(out))
 
 
 def _summary(result: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The handwritten digits that come with scikit-learn: a data set that needs no download."""
 
+import functools
 from typing import cast
 
 import numpy as np
@@ -24,9 +25,7 @@ def open_digits() -> Source:
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998; the
     part that scikit-learn carries.
     """
-    digits = load_digits()
-    images = np.stack([_enlarged(gray) for gray in digits.images])
-    labels = digits.target.astype(np.int64)
+    images, labels = _all_digits()
     train, test = train_test_split(np.arange(len(labels)), test_size=0.25, stratify=labels, random_state=0)
     whole = Split(torch.from_numpy(images), torch.from_numpy(labels), _CLASS_NAMES)
     return source_of(
@@ -36,6 +35,13 @@ def open_digits() -> Source:
         test_set="one quarter of each class, seed 0",
         preparation=_PREPARATION,
     )
+
+
+@functools.cache
+def _all_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images ``[1797, 3, 32, 32]`` and labels, made once in a process; what selects from them copies."""
+    digits = load_digits()
+    return np.stack([_enlarged(gray) for gray in digits.images]), digits.target.astype(np.int64)
 
 
 def _enlarged(gray: NDArray[np.float64]) -> NDArray[np.uint8]:

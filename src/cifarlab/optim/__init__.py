@@ -14,9 +14,13 @@ Optimizer = Sgd | Adagrad | Adadelta | Adam | AdamW | Muon
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every group its part of the rate ``lr``; a rate that is a tensor keeps its place in memory."""
+    """Give every group its part of the rate ``lr``; a rate that is a tensor keeps its place in memory.
+
+    A rate above all numbers of float32 is the largest of them: torch refuses it else, and it ends the run as
+    diverged anyway.
+    """
     for group in optimizer.param_groups:
-        rate = lr * group["lr_ratio"]
+        rate = min(lr * group["lr_ratio"], torch.finfo(torch.float32).max)
         if isinstance(group["lr"], torch.Tensor):
             group["lr"].fill_(rate)
         else:

@@ -23,7 +23,7 @@ CLOCK = (
     "GPU one warm-up on random labels, half a second of matrix products before each run, and compiling and "
     "the recording of steps (CUDA graphs): in every run of ours, in the warm-up of a peer."
 )
-"""What is timed; it stands in every file and is printed with every result."""
+"""What is timed; it stands in every file, and what stands there is printed with its result."""
 FIXED = ("schema", "tier", "device", "hardware", "versions", "data", "official_data", "clock", "ours", "peer")
 """The entries of a header in which all runs of one file agree."""
 

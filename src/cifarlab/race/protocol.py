@@ -51,6 +51,7 @@ class Conversation:
 
     def _listen(self) -> None:
         for line in sys.stdin:
+            self._busy.set()
             self._seeds.put(int(json.loads(line)["seed"]))
         self._seeds.put(None)
         if self._busy.is_set():

@@ -11,6 +11,8 @@ from cifarlab.race.outcome import finite_number, whole_number
 
 def check_header(header: dict[str, Any]) -> None:
     """The entries that the summary reads."""
+    if not isinstance(header["clock"], str):
+        raise ValueError(f"clock must be a text, found {header['clock']!r}")
     data = _object(header, "data")
     if not isinstance(data.get("name"), str):
         raise ValueError(f"data.name must be a text, found {data.get('name')!r}")

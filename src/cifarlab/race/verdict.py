@@ -11,7 +11,6 @@ from cifarlab.race.figures import (
     signed_text,
     target_text,
 )
-from cifarlab.race.header import CLOCK
 from cifarlab.race.power import Rate
 from cifarlab.race.summary import Comparison, Interval, Side, Summary
 from cifarlab.race.tiers import Tier
@@ -41,7 +40,7 @@ def verdict(summary: Summary, tier: Tier, peer: str) -> str:
     if summary.comparison is not None:
         parts += [
             _time(summary.comparison, tier, peer),
-            _accuracy(summary.comparison, tier, peer),
+            _accuracy(summary.comparison, tier),
             _precisions(summary, peer),
         ]
     return f"{summary.tier}: {'; '.join(part for part in parts if part)}{_failures(summary)}"
@@ -62,9 +61,9 @@ def raised_text(summary: Summary) -> str | None:
     return f"the number of runs was raised {times} time{'s' if times > 1 else ''}" if times else None
 
 
-def clock_text() -> str:
-    """What the clock covers."""
-    return f"clock: {CLOCK}"
+def clock_text(header: dict[str, Any]) -> str:
+    """What the clock of a record's runs covers."""
+    return f"clock: {header['clock']}"
 
 
 def _rate(rate: Rate) -> str:
@@ -101,7 +100,10 @@ def _own_target(summary: Summary, ours: Side, target: float) -> str:
         return f"does not reach {aim}: the runs that end well do ({low}), and not all end well"
     if accuracy.mean >= target:
         return f"not shown to reach {aim}: the mean does, its interval does not ({low})"
-    return f"does not reach {aim} ({low})"
+    if accuracy.interval[1] >= target:
+        high = f"upper end {percent_text(accuracy.interval[1])}"
+        return f"not shown to reach {aim}, nor to miss it: mean {mean} ({low}, {high})"
+    return f"does not reach {aim} (mean {mean}, {low})"
 
 
 def _our_time(summary: Summary, ours: Side) -> str:
@@ -119,14 +121,20 @@ def _time(comparison: Comparison, tier: Tier, peer: str) -> str:
     if not ratio.shows_spread:
         return f"{ratio.n} pairs, all of {text}; that {NOTHING_CLAIMED}"
     if comparison.is_faster:
-        aim = "keeps" if comparison.keeps_aim else "misses"
+        aim = (
+            "keeps"
+            if comparison.keeps_aim
+            else "misses"
+            if ratio.interval[0] > tier.aim
+            else "is not shown to keep"
+        )
         return f"faster, {text} ({_range(ratio.interval)}), which {aim} the aim of {tier.aim:g}"
     if ratio.interval[0] > 1:
         return f"slower, {text} ({_range(ratio.interval)})"
     return f"no faster as far as {ratio.n} pairs show, {text} ({_range(ratio.interval)})"
 
 
-def _accuracy(comparison: Comparison, tier: Tier, peer: str) -> str:
+def _accuracy(comparison: Comparison, tier: Tier) -> str:
     difference = comparison.difference
     text = points_text(difference.mean)
     if difference.interval is None:
