@@ -24,12 +24,13 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from benchmarks.measuring import now, ratios, spread
+from benchmarks.measuring import ratios, spread
 from cifarlab.augment import Normalize
 from cifarlab.errors import UserError, nearest
 from cifarlab.export.graph import FromBytes, strip, trace
 from cifarlab.models import CATALOG
 from cifarlab.models.cost import count_parameters, forward_flops
+from cifarlab.race.clock import now
 from cifarlab.runtime import generator, hardware, versions
 
 CPU = torch.device("cpu")

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.measuring import now
 from cifarlab.captured import steps_for
 from cifarlab.config import vary
 from cifarlab.data.holdout import NoHoldout
@@ -19,6 +18,7 @@ from cifarlab.job import prepare
 from cifarlab.logs import Silence
 from cifarlab.optim import set_rate
 from cifarlab.progress import start
+from cifarlab.race.clock import now
 from cifarlab.recipe import Judging, Recipe
 from cifarlab.resumption import Saver
 from cifarlab.run import RunDescription, append_metrics

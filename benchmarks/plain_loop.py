@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.measuring import now
 from benchmarks.pictures import transforms_for
 from cifarlab.augment import Normalization, Normalize
 from cifarlab.averaging import average_of
 from cifarlab.data.split import Split
+from cifarlab.race.clock import now
 from cifarlab.recipe import Recipe
 
 

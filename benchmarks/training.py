@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.measuring import matrix_rate, peak_memory, ratios, spread
+from benchmarks.measuring import peak_memory, ratios, spread
 from benchmarks.our_loop import OurLoop
 from benchmarks.pictures import transform_library, transforms_for
 from benchmarks.plain_loop import PlainLoop
@@ -32,6 +32,7 @@ from cifarlab.data.pictures import Preparation
 from cifarlab.data.split import Source, Split, source_of
 from cifarlab.errors import UserError
 from cifarlab.models.cost import forward_flops
+from cifarlab.race.power import machine_peaks
 from cifarlab.recipe import Recipe
 from cifarlab.recipes import recipe_named
 from cifarlab.runtime import device_named, effective_precision, hardware, own_randomness, versions
@@ -95,7 +96,7 @@ def compare(name: str, plan: Plan, scratch: Path) -> dict[str, Any]:
     recipe = vary(recipe, "epochs", max(recipe.epochs, plan.rounds + 1))  # schedules end with the run
     recipe = vary(recipe, "batch_size", plan.batch_size or recipe.batch_size)
     precision = effective_precision(recipe.precision, plan.device)
-    rate = matrix_rate(plan.device, precision)
+    rate = machine_peaks(plan.device)[precision]
     flops = 3 * forward_flops(recipe.model.build(classes, IMAGE_SIZE), IMAGE_SIZE)
     images = plan.images or images_for(flops, recipe.batch_size, rate)
     if images % recipe.batch_size or images < 2 * recipe.batch_size:

@@ -22,7 +22,7 @@ from cifarlab.race.official import is_official_cifar10
 from cifarlab.race.opponent import Opponent
 from cifarlab.race.outcome import Outcome
 from cifarlab.race.peer_data import check_for_peers, peer_files, remove_peer_files
-from cifarlab.race.peers.worker import Order as PeerOrder
+from cifarlab.race.peers.worker import PeerOrder
 from cifarlab.race.power import machine_peaks
 from cifarlab.race.racer import Limits, Racer, RunDied, RunFailed
 from cifarlab.race.record import (

@@ -36,7 +36,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Side:
+class SideSummary:
     """All runs of one side."""
 
     seconds: Estimate
@@ -69,9 +69,9 @@ class Summary:
     tier: str
     data: str
     """The name of the data set."""
-    ours: Side | None
+    ours: SideSummary | None
     """None before the first run."""
-    peer: Side | None
+    peer: SideSummary | None
     comparison: Comparison | None
     target: float | None
     """The accuracy to reach; None where it is the peer's mean and there is no peer."""
@@ -167,12 +167,12 @@ def _preparation(outcomes: Sequence[Outcome]) -> float:
     return statistics.fmean(told) if told else 0.0
 
 
-def _side(outcomes: Sequence[Outcome], test_images: int) -> Side | None:
+def _side(outcomes: Sequence[Outcome], test_images: int) -> SideSummary | None:
     if not outcomes:
         return None
     seconds, accuracies = zip(*((each.seconds, each.accuracy) for each in outcomes), strict=True)
     accuracy = estimate(accuracies, least=counting_deviation(test_images), possible=(0, 1))
-    return Side(estimate(seconds, possible=(0, math.inf)), accuracy)
+    return SideSummary(estimate(seconds, possible=(0, math.inf)), accuracy)
 
 
 def _comparison(record: Record, tier: Tier) -> Comparison:

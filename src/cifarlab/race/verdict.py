@@ -12,7 +12,7 @@ from cifarlab.race.figures import (
     target_text,
 )
 from cifarlab.race.power import Rate
-from cifarlab.race.summary import Comparison, Interval, Side, Summary
+from cifarlab.race.summary import Comparison, Interval, SideSummary, Summary
 from cifarlab.race.tiers import Tier
 
 NOTHING_CLAIMED = "shows no spread, so nothing is claimed"
@@ -74,7 +74,7 @@ def _rate(rate: Rate) -> str:
     return f"{text}, {share} in {rate.precision} matrix products"
 
 
-def _target(summary: Summary, ours: Side) -> str:
+def _target(summary: Summary, ours: SideSummary) -> str:
     if summary.target is None:
         return f"the target is the peer's mean on {summary.data}: give --against"
     if summary.target_origin == "the tier's":
@@ -85,7 +85,7 @@ def _target(summary: Summary, ours: Side) -> str:
     return "" if several else f"the target is the peer's mean on {summary.data} ({mean})"
 
 
-def _own_target(summary: Summary, ours: Side, target: float) -> str:
+def _own_target(summary: Summary, ours: SideSummary, target: float) -> str:
     """Whether a mean accuracy reaches a number."""
     accuracy, time = ours.accuracy, _our_time(summary, ours)
     aim, mean = f"{target_text(target)} of {summary.data}", percent_text(accuracy.mean)
@@ -106,7 +106,7 @@ def _own_target(summary: Summary, ours: Side, target: float) -> str:
     return f"does not reach {aim} (mean {mean}, {low})"
 
 
-def _our_time(summary: Summary, ours: Side) -> str:
+def _our_time(summary: Summary, ours: SideSummary) -> str:
     """The mean time, and what the clock has left out of every run."""
     time = f"in {seconds_text(ours.seconds.mean)}"
     left_out = summary.preparation_seconds
