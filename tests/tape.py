@@ -83,6 +83,7 @@ def play_cuda(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(torch.cuda, "stream", inside)
     patch.setattr(torch.cuda, "Stream", Stream)
     patch.setattr(torch.cuda, "current_stream", Stream)
+    patch.setattr(torch.cuda, "set_stream", lambda stream: None)
     patch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
     patch.setattr(torch.cuda, "CUDAGraph", TapedGraph)
     patch.setattr(torch.cuda, "graph", graph)

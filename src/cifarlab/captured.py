@@ -151,6 +151,7 @@ def cuda_graphs(device: torch.device, optimizer: torch.optim.Optimizer) -> Recor
     """
     with torch.cuda.device(device):
         pool, stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
+        before = torch.cuda.current_stream()
 
     def record(work: Work) -> Work:
         graph = torch.cuda.CUDAGraph()
@@ -166,6 +167,7 @@ def cuda_graphs(device: torch.device, optimizer: torch.optim.Optimizer) -> Recor
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
+            torch.cuda.set_stream(before)  # a recording that cannot be ended leaves its own
             # The end of a recording that went wrong raises too; what came first says why.
             reason = printable(str(error.__context__ or error).partition("\n")[0])
             raise UserError(

@@ -29,6 +29,9 @@ from cifarlab.run import RunDescription, load_weights, trained_network
 from cifarlab.runtime import generator, reseed
 from cifarlab.schedules import Moment
 
+MOST_VARIANTS = 64
+"""Of a compiled network; a recipe that needs more computes the others uncompiled."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -121,8 +124,7 @@ def prepare(
         network.get_submodule("classifier").requires_grad_()
     watches_test = description.protocols == "B,C" or judging.select_by == "test_accuracy"
     labels = training.labels[training.indices]
-    # Sizes are few in a run, and kernels for one size alone are the faster ones.
-    forward = torch.compile(network, dynamic=False) if recipe.compile else network
+    forward = _compiled(network) if recipe.compile else network
     return Job(
         description=description,
         judging=judging,
@@ -136,6 +138,17 @@ def prepare(
         validation=validation,
         watched_test=whole(source.read_test(), device) if watches_test else None,
     )
+
+
+def _compiled(network: nn.Module) -> Any:
+    """``network`` compiled for each size of its images and each part that is frozen; all of them are few.
+
+    Kernels for one size alone are the faster ones. Beyond its limit of variants, 8, torch would compute
+    uncompiled, and say so in a warning alone.
+    """
+    limits = torch.compiler.config
+    limits.recompile_limit = max(limits.recompile_limit, MOST_VARIANTS)
+    return torch.compile(network, dynamic=False)
 
 
 def build_network(description: RunDescription, weights: dict[str, Tensor] | None) -> nn.Module:

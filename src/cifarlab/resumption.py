@@ -201,3 +201,14 @@ class Saver:
     def is_due(self) -> bool:
         """Whether the next save is worth its time, by the first process's clock; all must ask."""
         return self._group.any(self._group.is_first and time.monotonic() >= self._next)
+
+
+class NoSaver(Saver):
+    """For a run that nobody will go on with."""
+
+    def save(self, progress: Progress) -> None:
+        """Write nothing."""
+
+    def is_due(self) -> bool:
+        """Never."""
+        return False

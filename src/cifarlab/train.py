@@ -46,6 +46,7 @@ def train(
     display: Display | None = None,
     command: str = "",
     data_argument: str = "",
+    throwaway: bool = False,
 ) -> dict[str, Any]:
     """Train ``recipe`` on ``source`` into the run folder ``out``; return what ``result.json`` holds.
 
@@ -62,6 +63,7 @@ def train(
         display: where progress is shown.
         command: how the run was started, for the record.
         data_argument: what opens ``source`` again with ``open_source``, for ``evaluate``.
+        throwaway: ``out`` goes when the run has ended: keep no states and no statistics of parameters.
 
     Raises:
         UserError: wrong input, or ``out`` holds something else.
@@ -95,7 +97,7 @@ def train(
             group.from_first(lambda: _write_epochs_so_far(out, progress))
             display.begin(job.all_steps)
             try:
-                _run_epochs(job, progress, out, interrupts, display)
+                _run_epochs(job, progress, out, interrupts, display, throwaway)
                 record = {"command": command, "data_argument": data_argument}
                 return finish(job, source, progress, out, interrupts, record, watch)
             except Stopped as stop:
@@ -113,13 +115,16 @@ def _write_epochs_so_far(out: Path, progress: Progress) -> None:
     parameter_statistics.keep_epochs(out, progress.epoch)
 
 
-def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts, display: Display) -> None:
+def _run_epochs(
+    job: Job, progress: Progress, out: Path, interrupts: Interrupts, display: Display, throwaway: bool
+) -> None:
     """Train and judge epoch after epoch, saving now and then, and always when stopped."""
     recipe = job.description.recipe
     guard = guard_for(job.optimizer, job.training.images.device, job.group)
     steps = steps_for(job, guard)
     steps.prepare(progress)
-    saver = resumption.Saver(out, job.network, job.optimizer, job.average, job.group)
+    keep = resumption.NoSaver if throwaway else resumption.Saver
+    saver = keep(out, job.network, job.optimizer, job.average, job.group)
     try:
         while progress.epoch < recipe.epochs and not _patience_is_over(recipe, progress):
             train_epoch(job, progress, steps, guard, saver, interrupts, display)
@@ -127,6 +132,7 @@ def _run_epochs(job: Job, progress: Progress, out: Path, interrupts: Interrupts,
             watch = Stopwatch()
             if job.group.is_first:
                 run.append_metrics(out, line)
+            if job.group.is_first and not throwaway:
                 parameter_statistics.append_parameters(out, line["epoch"], job.judged)
             progress.finish_epoch(line, _score(job.judging, line), job.judged)
             display.epoch(line)

@@ -120,6 +120,17 @@ def interrupt_at_seed_1(line: str) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_a_result_is_shown_with_the_clock_of_its_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["race", "cpu85"]) == 0
+    path = Path("race/cpu85.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "clock": "that of an older version"}))
+    capsys.readouterr()
+    assert main(["race", "cpu85", "--show"]) == 0
+    assert "\nclock: that of an older version\n" in capsys.readouterr().out
+    assert main(["race", "cpu85", "--show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["clock"] == "that of an older version"
+
+
 def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["race", "cpu85", "--show"]) == 2
     assert (

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from cifarlab.race.peers.worker import main
 from cifarlab.race.racer import Limits, Racer
@@ -51,6 +52,32 @@ def test_a_process_serves_runs_and_leaves_nothing(
     assert outcomes[0].details["steps"] == 8 and outcomes[0].accuracy * TEST % 1 == 0
     assert not [path for path in rooms.iterdir() if path.name.startswith("cifarlab-peer-")]
     assert sorted(path.read_bytes() for path in data.iterdir()) == before
+
+
+class Talk:
+    """A conversation in which no run is asked for."""
+
+    told: list[dict[str, Any]] = []  # noqa: RUF012 - of all instances
+
+    def ready(self, facts: dict[str, Any]) -> None:
+        self.told.append(facts)
+
+    def seeds(self) -> list[int]:
+        return []
+
+
+def test_the_only_gpu_has_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``cuda``, as the tiers say it; torch selects a device by its number alone."""
+    script = tmp_path / "copy.py"
+    script.write_text(MUON)
+    order = {"script": str(script), "data": str(write_data(tmp_path / "data")), "device": "cuda"}
+    monkeypatch.setattr("sys.argv", ["worker", json.dumps({**order, "warm_up": False})])
+    monkeypatch.setattr("cifarlab.race.peers.worker.Conversation", Talk)
+    monkeypatch.setattr("cifarlab.race.peers.worker.Contestant", lambda *arguments: None)
+    monkeypatch.setattr("cifarlab.race.peers.worker.device_named", torch.device)
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+    main()
+    assert [facts["peer"] for facts in Talk.told] == ["airbench94_muon.py"]
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from cifarlab import run
+from cifarlab import resumption, run
 from cifarlab.config import to_json
 from cifarlab.data.split import Split
 from cifarlab.errors import Diverged
 from cifarlab.optim import Sgd
+from cifarlab.parameter_statistics import read_parameters
 from cifarlab.race import worker
 from cifarlab.race.racer import Limits, Racer
 from cifarlab.race.worker import Order, in_memory, timed_run, with_random_labels
 from cifarlab.train import train
-from support import small_recipe, synthetic_source
+from support import save_always, small_recipe, synthetic_source
 
 CPU = torch.device("cpu")
 ORDER = Order("tiny", small_recipe(epochs=1), "digits[40,20]", "cpu", warm_up=False)
@@ -32,6 +33,17 @@ def test_a_run_is_an_ordinary_one(tmp_path: Path) -> None:
     assert outcome.details["training_flops"] == plain["training_flops"] > 0
     raced, same = (run.read_weights(tmp_path / name)[2] for name in ("raced", "plain"))
     assert raced == same
+
+
+def test_nothing_is_kept_to_go_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A saved state is some tens of megabytes on a disk, and the run's folder goes with the run."""
+    saved: list[int] = []
+    monkeypatch.setattr(resumption, "save_state", lambda folder, number, state: saved.append(number))
+    save_always(monkeypatch)
+    timed_run(ORDER, synthetic_source(), 5, tmp_path / "raced")
+    assert saved == [] and read_parameters(tmp_path / "raced") == {}
+    train(ORDER.recipe, synthetic_source(), tmp_path / "plain", seed=5, device="cpu")
+    assert saved and list(read_parameters(tmp_path / "plain")) == [1]
 
 
 def test_the_clock_stops_at_the_last_prediction_and_leaves_out_preparation(

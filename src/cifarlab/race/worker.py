@@ -96,6 +96,7 @@ def timed_run(order: Order, source: Source, seed: int, out: Path | None = None) 
             seed=seed,
             device=order.device,
             data_argument=order.data,
+            throwaway=True,
         )
     seconds = result["seconds_to_predictions"] - result["preparation_seconds"]
     details = {name: result[key] for name, key in KEPT.items() if result.get(key) is not None}

@@ -2,7 +2,8 @@
 
 A small proxy network trains first and marks, in every batch, the half of the images with the largest loss;
 the network proper trains on these alone. There are three networks: the proxy, the network, and a copy of it
-whose whitening bias is frozen.
+whose whitening bias is frozen. That copy is to take over after ``whiten_bias_epochs``; the published text
+compares an epoch with a number of steps there, so in its 45 epochs it never does.
 """
 
 from types import ModuleType

@@ -27,7 +27,7 @@ from cifarlab.runtime import device_named
 
 
 @dataclass(frozen=True)
-class Order:
+class PeerOrder:
     """What this process races with."""
 
     script: str
@@ -51,13 +51,13 @@ def main() -> None:
     conversation = Conversation()
     signal.signal(signal.SIGTERM, _leave)
     try:
-        order: Order = from_json(Order, json.loads(sys.argv[1]))
+        order: PeerOrder = from_json(PeerOrder, json.loads(sys.argv[1]))
         device = device_named(order.device)
         if device.type not in ("cpu", "cuda"):
             raise UserError(f"the peers' scripts run on cpu and cuda, not on {device.type}")
         script = read_script(Path(order.script), device, order.epochs, order.batch_size, order.precision)
         with _working_directory(Path(order.data)) as folder:
-            if device.type == "cuda":
+            if device.index is not None:
                 torch.cuda.set_device(device)  # the scripts know no device but "cuda"
             contestant = Contestant(script, device, folder)
             warms_up = order.warm_up and device.type == "cuda"
