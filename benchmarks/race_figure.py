@@ -93,7 +93,7 @@ def _draw_race(axes: Axes, record: Record, theme: Theme) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylabel("test accuracy")
     axes.set_title(f"{tier.name}, {_machine(record)}", loc="left", fontsize=9.5)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), frameon=False, ncols=2, handletextpad=0.1)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), frameon=False, ncols=1, handletextpad=0.1)
 
 
 def _draw_runner(axes: Axes, runner: Runner, theme: Theme) -> None:
