@@ -140,7 +140,7 @@ def sequences(folder: Path, seeds: range) -> None:
 
 
 def test_the_right_file_or_none(tmp_path: Path) -> None:
-    sequences(tmp_path, range(500))
+    sequences(tmp_path, range(250))
 
 
 @pytest.mark.soak

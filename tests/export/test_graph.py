@@ -41,7 +41,7 @@ from models.narrow import NARROW
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-# One of every family; `make soak` exports every structure, and the named networks at full size.
+# One of every family; `make soak` exports the others of these, every structure, and the named networks.
 FAMILIES: dict[str, tuple[Model, Normalization]] = {
     "lenet": (LeNet(), SKEWED),
     "plain-cnn": (PlainCnn((8, 8, 16), batch_norm=True, dropout=(0.1, 0.2, 0.3)), SKEWED),
@@ -76,7 +76,13 @@ def assert_same_answers(folder: Path, file: Path) -> None:
     assert len(expected.argmax(1).unique()) > 1, "a network that tells nothing apart shows no difference"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=[pytest.mark.soak] if family in ("lenet", "shake-shake") else [])
+        for family in FAMILIES
+    ],
+)
 def test_the_graph_answers_as_the_network(family: str, tmp_path: Path) -> None:
     model, normalize = FAMILIES[family]
     folder = untrained_run(tmp_path / "run", model, normalize)

@@ -20,7 +20,8 @@ from reliability.team_work import SOURCE, plain_recipe
 from reliability.teams import outcome_of, start_team, team
 from support import metrics_of, outcome, small_recipe, without_timing
 
-SIZES = [2, 3, 4]
+SOAK = pytest.mark.soak
+SIZES = [2, pytest.param(3, marks=SOAK), 4]
 GO_ON = (
     "another process of this run has ended, and so does this one; go on with the same command and --resume"
 )
@@ -38,8 +39,15 @@ def test_the_order_of_the_data_is_the_same_for_any_number_of_processes(size: int
         assert [image for part in parts for image in part[step][1]] == batch
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("balanced", ["equal", "balanced"])
+@pytest.mark.parametrize(
+    ("size", "balanced"),
+    [
+        (2, "equal"),
+        (3, "balanced"),
+        (4, "equal"),
+        *(pytest.param(*each, marks=SOAK) for each in ((2, "balanced"), (3, "equal"), (4, "balanced"))),
+    ],
+)
 def test_gradients_equal_those_of_one_process(
     size: int, balanced: Literal["equal", "balanced"], tmp_path: Path
 ) -> None:
@@ -76,8 +84,13 @@ def test_with_batch_norm_and_dropout_all_processes_keep_the_same_weights(tmp_pat
     assert all(each["lines"] == seen[0]["lines"] for each in seen)
 
 
-@pytest.mark.parametrize("size", [1, *SIZES])
-@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize(
+    ("size", "batch_size"),
+    [
+        *((1, 1), (2, 7), (3, 1), (4, 7)),
+        *(pytest.param(*each, marks=SOAK) for each in ((1, 7), (2, 1), (3, 7), (4, 1))),
+    ],
+)
 def test_every_image_counts_once_in_evaluation(size: int, batch_size: int, tmp_path: Path) -> None:
     lengths = list(range(1, 51))
     parts = team(size, tmp_path, team_work.evaluated_in, lengths, batch_size)
@@ -97,8 +110,15 @@ def test_views_are_divided_among_processes(tmp_path: Path) -> None:
         assert shared == alone
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-@pytest.mark.parametrize("recipe", [plain_recipe(), small_recipe()], ids=["plain", "batch-norm"])
+@pytest.mark.parametrize(
+    ("rank", "recipe"),
+    [
+        pytest.param(0, plain_recipe(), id="0-plain"),
+        pytest.param(1, small_recipe(), id="1-batch-norm"),
+        pytest.param(1, plain_recipe(), id="1-plain", marks=SOAK),
+        pytest.param(0, small_recipe(), id="0-batch-norm", marks=SOAK),
+    ],
+)
 def test_a_signal_to_one_process_stops_all_and_the_run_goes_on(
     rank: int, recipe: Recipe, tmp_path: Path
 ) -> None:
@@ -114,7 +134,7 @@ def test_a_signal_to_one_process_stops_all_and_the_run_goes_on(
     assert outcome(out) == outcome(tmp_path / "whole" / "run")
 
 
-@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1), (2, 4)])
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1), pytest.param(2, 4, marks=SOAK)])
 def test_a_run_goes_on_with_another_number_of_processes(before: int, after: int, tmp_path: Path) -> None:
     train(plain_recipe(), SOURCE, tmp_path / "whole")
     out = tmp_path / "run"
@@ -139,7 +159,7 @@ def test_processes_that_were_started_differently_do_not_train_together(tmp_path:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("size", "rank"), [(2, 0), (2, 1), (4, 2)])
+@pytest.mark.parametrize(("size", "rank"), [(2, 0), (4, 2), pytest.param(2, 1, marks=SOAK)])
 def test_a_killed_process_ends_the_run_with_one_line_and_it_goes_on(
     size: int, rank: int, tmp_path: Path
 ) -> None:

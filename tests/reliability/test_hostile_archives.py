@@ -48,12 +48,12 @@ def assert_refused(path: Path, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "count", [500, pytest.param(10_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
+    "count", [200, pytest.param(10_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
 )
 @pytest.mark.parametrize("name", KINDS)
 def test_mutations_load_or_are_refused(name: str, count: int, folder: Path) -> None:
     (kind,) = (kind for kind in archive_trials(folder) if kind.name == name)
-    outcome = run_trials(kind, count, seed=count)
+    outcome = run_trials(kind, count, seed=max(count, 500))
     assert outcome.loaded + outcome.refused == count
     assert outcome.refused > count // 4
     assert outcome.memory_growth_mib < MOST_GROWTH_MIB

@@ -15,9 +15,7 @@ from reliability.workers import end_of, hold_lock, kills_until_done, many_epochs
 from support import contents, outcome, synthetic_source
 
 
-@pytest.mark.parametrize(
-    "kills", [20, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(3000)])]
-)
+@pytest.mark.parametrize("kills", [8, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(3000)])])
 def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     end_of(start(train_small, whole))  # the first one also starts the server

@@ -86,8 +86,15 @@ def test_crashed_once(
     assert outcome(tmp_path / "run") == uninterrupted
 
 
-@pytest.mark.parametrize("augment", [(), CROP_FLIP_ROTATION], ids=["plain", "augmented"])
-@pytest.mark.parametrize("schedule", [Constant(), MULTI_STEP], ids=["constant", "multistep"])
+@pytest.mark.parametrize(
+    ("augment", "schedule"),
+    [
+        pytest.param(CROP_FLIP_ROTATION, MULTI_STEP, id="augmented-multistep"),
+        pytest.param((), Constant(), id="plain-constant", marks=pytest.mark.soak),
+        pytest.param((), MULTI_STEP, id="plain-multistep", marks=pytest.mark.soak),
+        pytest.param(CROP_FLIP_ROTATION, Constant(), id="augmented-constant", marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize(
     "optimizer",
     [

@@ -44,7 +44,7 @@ def nothing_was_made_again(before: Times, runs: Path) -> Times:
     return now
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(300, marks=SOAK)])
+@pytest.mark.parametrize("kills", [3, pytest.param(300, marks=SOAK)])
 def test_a_study_killed_at_random_moments(
     kills: int, undisturbed: tuple[dict[str, object], float], tmp_path: Path
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_study_killed_at_random_moments(
 
 @pytest.mark.parametrize(
     ("kills", "quick_start"),
-    [(4, True), pytest.param(300, True, marks=SOAK), pytest.param(40, False, marks=SOAK)],
+    [(2, True), pytest.param(300, True, marks=SOAK), pytest.param(40, False, marks=SOAK)],
 )
 def test_helpers_and_the_study_itself_killed_in_turn(
     kills: int, quick_start: bool, undisturbed: tuple[dict[str, object], float], tmp_path: Path
@@ -140,7 +140,10 @@ def test_two_studies_at_once_make_every_run_once(
     assert results_of(tmp_path / "runs") == expected
 
 
-@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 2)])
+@pytest.mark.parametrize(
+    ("number", "jobs"),
+    [pytest.param(signal.SIGTERM, 1, marks=pytest.mark.soak), (signal.SIGINT, 1), (signal.SIGTERM, 2)],
+)
 def test_a_study_that_is_asked_to_end_saves_and_goes_on(
     number: int, jobs: int, undisturbed: tuple[dict[str, object], float], tmp_path: Path
 ) -> None:
