@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-# Without bytecode every process of the tests compiles torch anew.
+# Without bytecode every process of the tests compiles torch's Python files anew.
 export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup demo test soak lint types imports check wheel bench clean
 

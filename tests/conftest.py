@@ -23,5 +23,5 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
         patch.setenv("CIFARLAB_CACHE", str(folder))
         patch.setenv("OMP_NUM_THREADS", "1")
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else each process compiles torch anew
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # see the Makefile
         yield folder

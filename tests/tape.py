@@ -23,6 +23,10 @@ REFUSED = {
 }
 
 
+STREAMS_GIVEN_BACK: list[Any] = []
+"""After a recording that failed."""
+
+
 class Tape(TorchDispatchMode):
     """While entered, it records every operation below autograd; it never forgets a tensor."""
 
@@ -83,7 +87,7 @@ def play_cuda(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(torch.cuda, "stream", inside)
     patch.setattr(torch.cuda, "Stream", Stream)
     patch.setattr(torch.cuda, "current_stream", Stream)
-    patch.setattr(torch.cuda, "set_stream", lambda stream: None)
+    patch.setattr(torch.cuda, "set_stream", STREAMS_GIVEN_BACK.append)
     patch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
     patch.setattr(torch.cuda, "CUDAGraph", TapedGraph)
     patch.setattr(torch.cuda, "graph", graph)

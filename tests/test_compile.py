@@ -3,6 +3,7 @@
 torch's ``eager`` backend traces, guards and recompiles as the real ones do, and needs no compiler.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,17 @@ RECIPE = small_recipe(
 
 
 @pytest.fixture(autouse=True)
-def _traced_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def _traced_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     compiler = torch.compile
 
     def traced(network: nn.Module, dynamic: bool) -> Any:
         return compiler(network, dynamic=dynamic, backend="eager")
 
     monkeypatch.setattr(torch, "compile", traced)
+    torch.compiler.reset()
+    limit = torch.compiler.config.recompile_limit
+    yield
+    torch.compiler.config.recompile_limit = limit
     torch.compiler.reset()
 
 
@@ -54,6 +59,7 @@ def test_every_kind_of_step_is_compiled_and_in_the_first_run_alone(tmp_path: Pat
         assert variants() - before == 12, f"after the run with seed {seed}"
 
 
+@pytest.mark.soak
 def test_torch_s_own_limit_would_be_too_low(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control."""
     monkeypatch.setattr(jobs, "MOST_VARIANTS", 1)

@@ -101,7 +101,7 @@ def without_a_tensor(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: path.unlink(), "has lost its weights: there is no model.safetensors"),
+        (lambda path: path.unlink(), "has lost its model.safetensors"),
         (lambda path: path.write_bytes(b""), "is damaged, or not a file of cifarlab"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "is damaged, or not a file of cifarlab"),
         (lambda path: path.write_bytes(b"\xff" * 100), "is damaged, or not a file of cifarlab"),

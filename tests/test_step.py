@@ -5,6 +5,7 @@ They are recorded on a tape, which keeps every number of Python as a CUDA graph 
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,7 +36,7 @@ from cifarlab.resolution import GrowingResolution
 from cifarlab.schedules import Linear, Piecewise
 from cifarlab.step import Taken, update
 from support import metrics_of, small_recipe, stop_at, synthetic_source, without_timing
-from tape import play_cuda
+from tape import STREAMS_GIVEN_BACK, play_cuda
 
 SOURCE = synthetic_source(train=28, test=6, size=16)
 JUDGING = Judging(NoHoldout(), select_by="last")
@@ -256,6 +257,21 @@ def test_what_cannot_be_recorded_is_refused_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=rf"^capture: {type(optimizer).__name__}'s step .* leave it out$"):
             loop.train(replace(recipe, optimizer=optimizer), SOURCE, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recording_that_fails_gives_the_stream_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    play_cuda(monkeypatch)
+    given_back = len(STREAMS_GIVEN_BACK)
+    record = cuda_graphs(torch.device("cpu"), torch.optim.SGD([nn.Parameter(torch.zeros(1))]))
+
+    def fails(error: RuntimeError) -> Taken:
+        raise error
+
+    with pytest.raises(UserError, match=r"\(it waits\); leave it out, in another --out$"):
+        record(partial(fails, RuntimeError("it waits")))
+    with pytest.raises(torch.OutOfMemoryError):
+        record(partial(fails, torch.OutOfMemoryError("too large")))
+    assert len(STREAMS_GIVEN_BACK) == given_back + 2
 
 
 # What the tests above rest on: a tape that remembers too little, or too much, would show nothing.

@@ -164,10 +164,11 @@ def cuda_graphs(device: torch.device, optimizer: torch.optim.Optimizer) -> Recor
                 with may_be_captured(optimizer), torch.cuda.graph(graph, pool=pool, stream=stream):
                     taken = work()
                 graph.replay()  # the first one loads the graph onto the device
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
-            torch.cuda.set_stream(before)  # a recording that cannot be ended leaves its own
+            with torch.cuda.device(device):
+                torch.cuda.set_stream(before)  # a recording that cannot be ended leaves its own
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
             # The end of a recording that went wrong raises too; what came first says why.
             reason = printable(str(error.__context__ or error).partition("\n")[0])
             raise UserError(

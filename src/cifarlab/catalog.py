@@ -1,5 +1,6 @@
 """What there is, as rows for ``cifarlab list``: every row is a dict with a ``name``."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from cifarlab import run
 from cifarlab.data.sources import NAMES
 from cifarlab.errors import UserError
-from cifarlab.models import CATALOG
+from cifarlab.models import CATALOG, Model
 from cifarlab.models.cost import count_parameters, forward_flops
 from cifarlab.recipes import RECIPES
 
@@ -17,22 +18,21 @@ RUN_COLUMNS = ("name", "recipe", "data", "seed", "status", "test_accuracy")
 
 def models() -> list[dict[str, Any]]:
     """The networks that the reports name, with 10 classes, and their parameter counts and FLOPs."""
-    rows = []
+    return [{"name": name, "report": report, **_cost(model)} for name, (report, model) in CATALOG.items()]
+
+
+@functools.cache
+def _cost(model: Model) -> dict[str, int]:
+    """Counted once in a process."""
     with torch.device("meta"):  # shapes are enough to count
-        for name, (report, model) in CATALOG.items():
-            network = model.build(classes=10, image_size=32)
-            count = count_parameters(network)
-            rows.append(
-                {
-                    "name": name,
-                    "report": report,
-                    "trainable": count.trainable,
-                    "statistics": count.statistics,
-                    "total": count.total,
-                    "flops": forward_flops(network, 32),
-                }
-            )
-    return rows
+        network = model.build(classes=10, image_size=32)
+        count = count_parameters(network)
+        return {
+            "trainable": count.trainable,
+            "statistics": count.statistics,
+            "total": count.total,
+            "flops": forward_flops(network, 32),
+        }
 
 
 def recipes() -> list[dict[str, Any]]:

@@ -19,7 +19,6 @@ from cifarlab.preconditions import (
     check_convolutions,
     check_freezing,
     check_last_batch,
-    check_patience,
     check_rates,
     check_resolution,
     check_views,
@@ -104,7 +103,6 @@ def prepare(
     """
     recipe = description.recipe
     training, validation = divide(source, description, judging, device)
-    check_patience(recipe, judging)
     check_average(recipe, len(training))
     check_rates(recipe, len(training))
     check_capture(recipe, group)
@@ -144,7 +142,7 @@ def _compiled(network: nn.Module) -> Any:
     """``network`` compiled for each size of its images and each part that is frozen; all of them are few.
 
     Kernels for one size alone are the faster ones. Beyond its limit of variants, 8, torch would compute
-    uncompiled, and say so in a warning alone.
+    uncompiled, and say so in a warning alone; the limit is raised for the whole process.
     """
     limits = torch.compiler.config
     limits.recompile_limit = max(limits.recompile_limit, MOST_VARIANTS)

@@ -21,7 +21,7 @@ def check_patience(recipe: Recipe, judging: Judging) -> None:
     if recipe.patience is not None and judging.select_by == "last":
         raise UserError(
             "patience: the last epoch is taken, whatever its figures, so no run would end early; "
-            "leave patience out, or choose the epoch by --recipe.judging.select-by val_loss"
+            "leave patience out, or hold images out and choose the epoch by them"
         )
 
 

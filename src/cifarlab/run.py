@@ -229,7 +229,7 @@ def read_weights(folder: Path) -> tuple[TrainedNetwork, dict[str, Tensor], str]:
     path = folder / WEIGHTS
     if not path.is_file():
         read_result(folder)  # says so where the run is not finished, or diverged
-        raise UserError(f"{folder} has lost its weights: there is no {WEIGHTS}")
+        raise UserError(f"{folder} has lost its {WEIGHTS}")
     with one_line_errors(f"read {path}"):
         content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
@@ -241,12 +241,10 @@ def read_weights(folder: Path) -> tuple[TrainedNetwork, dict[str, Tensor], str]:
 
 def _recorded_sha256(folder: Path) -> str | None:
     """That of the weights as ``result.json`` has it; None where it cannot be told."""
-    try:
-        ending = read_ending(folder)
-    except UserError:
-        return None
-    recorded = None if ending is None else ending.get("weights_sha256")
-    return recorded if isinstance(recorded, str) else None
+    with contextlib.suppress(UserError):
+        recorded = (read_ending(folder) or {}).get("weights_sha256")
+        return recorded if isinstance(recorded, str) else None
+    return None
 
 
 def load_network(folder: Path) -> tuple[TrainedNetwork, nn.Module]:

@@ -23,6 +23,7 @@ from cifarlab.interrupts import Interrupts
 from cifarlab.job import Job, prepare
 from cifarlab.logs import Display, Silence
 from cifarlab.optim import set_rate
+from cifarlab.preconditions import check_patience
 from cifarlab.progress import Progress, Stopwatch
 from cifarlab.recipe import Judging, Protocols, Recipe, judging_under
 from cifarlab.runtime import keep_freed_memory, own_randomness, reseed
@@ -68,7 +69,7 @@ def train(
     Raises:
         UserError: wrong input, or ``out`` holds something else.
         Diverged: the loss was not finite; the run is marked so.
-        Stopped: SIGINT or SIGTERM; the state is saved.
+        Stopped: SIGINT or SIGTERM; the state is saved, except of a run that is thrown away.
         Unavailable: another process of the group has ended.
     """
     watch = Stopwatch()
@@ -82,7 +83,7 @@ def train(
     )
     description = run.RunDescription(recipe_name, recipe, source.description, seed, protocols, origin)
     group.agree(f"{fingerprint(description)} {place.type} {group.batch_statistics}")
-    group.from_first(lambda: None if resume and run.is_run(out) else run.refuse_existing(out))
+    group.from_first(lambda: None if resume and run.is_run(out) else _check_new(out, recipe, judging))
     with own_randomness(place), contextlib.ExitStack() as held:
         # Whatever is wrong with recipe or data shows here, before anything is written; what a device cannot
         # do may show later.
@@ -102,11 +103,18 @@ def train(
                 return finish(job, source, progress, out, interrupts, record, watch)
             except Stopped as stop:
                 done = f"{progress.epoch} epochs and {progress.step} steps"
-                raise Stopped(f"{stop} after {done}; go on with --resume --out {printable(out)}") from stop
+                advice = "" if throwaway else f"; go on with --resume --out {printable(out)}"
+                raise Stopped(f"{stop} after {done}{advice}") from stop
             except Diverged as error:
                 if group.is_first:
                     run.mark_diverged(out, str(error))
                 raise Diverged(f"{printable(out)} diverged: {error}") from error
+
+
+def _check_new(out: Path, recipe: Recipe, judging: Judging) -> None:
+    """Refuse what a run that is to begin may not have; one that was begun goes on with it."""
+    run.refuse_existing(out)
+    check_patience(recipe, judging)
 
 
 def _write_epochs_so_far(out: Path, progress: Progress) -> None:
@@ -118,7 +126,7 @@ def _write_epochs_so_far(out: Path, progress: Progress) -> None:
 def _run_epochs(
     job: Job, progress: Progress, out: Path, interrupts: Interrupts, display: Display, throwaway: bool
 ) -> None:
-    """Train and judge epoch after epoch, saving now and then, and always when stopped."""
+    """Train and judge epoch after epoch; unless ``throwaway``, save now and then, and always when stopped."""
     recipe = job.description.recipe
     guard = guard_for(job.optimizer, job.training.images.device, job.group)
     steps = steps_for(job, guard)

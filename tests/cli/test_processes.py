@@ -55,6 +55,7 @@ def by_torchrun(out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=250)
 
 
+@pytest.mark.soak  # as torchrun starts them, teams train in tests/reliability/test_distributed.py
 def test_torchrun_trains(tmp_path: Path) -> None:
     done = by_torchrun(tmp_path / "run")
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,6 @@ from cifarlab.models import (
     Model,
     PlainCnn,
     ResNet,
-    ShakeShake,
     SlimAttention,
     TinyAttention,
 )
@@ -41,9 +40,8 @@ from models.narrow import NARROW
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-# One of every family; `make soak` exports the others of these, every structure, and the named networks.
+# Families but LeNet, which the views have, and Shake-Shake; `make soak` exports every structure.
 FAMILIES: dict[str, tuple[Model, Normalization]] = {
-    "lenet": (LeNet(), SKEWED),
     "plain-cnn": (PlainCnn((8, 8, 16), batch_norm=True, dropout=(0.1, 0.2, 0.3)), SKEWED),
     "resnet-cbam-aspp": (
         ResNet((1, 1), (8, 16), attention=Cbam(ratio=2), head=Aspp(width=8)),
@@ -51,7 +49,6 @@ FAMILIES: dict[str, tuple[Model, Normalization]] = {
     ),
     "tiny-attention": (TinyAttention(width=8, depths=(1, 1, 1), last_units=0, unit="basic"), SKEWED),
     "slim-attention": (SlimAttention(width=2), SKEWED),
-    "shake-shake": (ShakeShake(width=4, depth=8), SKEWED),
     "fast-cnn": (FastCnn((8, 8, 16)), SKEWED),
 }
 
@@ -76,13 +73,7 @@ def assert_same_answers(folder: Path, file: Path) -> None:
     assert len(expected.argmax(1).unique()) > 1, "a network that tells nothing apart shows no difference"
 
 
-@pytest.mark.parametrize(
-    "family",
-    [
-        pytest.param(family, marks=[pytest.mark.soak] if family in ("lenet", "shake-shake") else [])
-        for family in FAMILIES
-    ],
-)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_graph_answers_as_the_network(family: str, tmp_path: Path) -> None:
     model, normalize = FAMILIES[family]
     folder = untrained_run(tmp_path / "run", model, normalize)
@@ -92,7 +83,7 @@ def test_the_graph_answers_as_the_network(family: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("unsure", [0.4, pytest.param(1.0, marks=pytest.mark.soak)])
 def test_the_graph_asks_by_the_network_s_views(unsure: float, tmp_path: Path) -> None:
     """Also where it must choose picture by picture."""
-    folder = untrained_run(tmp_path / "run", *FAMILIES["lenet"], TestTimeViews(1, unsure))
+    folder = untrained_run(tmp_path / "run", LeNet(), SKEWED, TestTimeViews(1, unsure))
     assert_same_answers(folder, export(folder))
     asked = Classifier.open(folder, "cpu")
     plain = replace(asked, trained=replace(asked.trained, views=None)).logits(colored_digits(64))

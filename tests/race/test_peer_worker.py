@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -54,30 +55,20 @@ def test_a_process_serves_runs_and_leaves_nothing(
     assert sorted(path.read_bytes() for path in data.iterdir()) == before
 
 
-class Talk:
-    """A conversation in which no run is asked for."""
-
-    told: list[dict[str, Any]] = []  # noqa: RUF012 - of all instances
-
-    def ready(self, facts: dict[str, Any]) -> None:
-        self.told.append(facts)
-
-    def seeds(self) -> list[int]:
-        return []
-
-
 def test_the_only_gpu_has_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``cuda``, as the tiers say it; torch selects a device by its number alone."""
+    told: list[dict[str, Any]] = []
+    talk = SimpleNamespace(ready=told.append, seeds=list)  # in which no run is asked for
     script = tmp_path / "copy.py"
     script.write_text(MUON)
     order = {"script": str(script), "data": str(write_data(tmp_path / "data")), "device": "cuda"}
     monkeypatch.setattr("sys.argv", ["worker", json.dumps({**order, "warm_up": False})])
-    monkeypatch.setattr("cifarlab.race.peers.worker.Conversation", Talk)
+    monkeypatch.setattr("cifarlab.race.peers.worker.Conversation", lambda: talk)
     monkeypatch.setattr("cifarlab.race.peers.worker.Contestant", lambda *arguments: None)
     monkeypatch.setattr("cifarlab.race.peers.worker.device_named", torch.device)
     monkeypatch.setattr("signal.signal", lambda number, handler: None)
     main()
-    assert [facts["peer"] for facts in Talk.told] == ["airbench94_muon.py"]
+    assert [facts["peer"] for facts in told] == ["airbench94_muon.py"]
 
 
 @pytest.mark.parametrize(

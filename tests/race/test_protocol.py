@@ -22,8 +22,8 @@ print("the end")
 """
 
 
-def worker() -> subprocess.Popen[str]:
-    command = [sys.executable, "-P", "-c", WORKER]
+def worker(text: str = WORKER) -> subprocess.Popen[str]:
+    command = [sys.executable, "-P", "-c", text]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
@@ -40,6 +40,16 @@ def test_answers_alone_are_on_standard_output() -> None:
         assert process.wait(30) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == "a library says something\nthe end\n"
+
+
+def test_a_seed_that_no_one_waits_for_any_more_is_not_begun() -> None:
+    """The race dies between its word and the worker's hearing it."""
+    with worker(WORKER.replace('ready({"fact": 1})', 'ready({"fact": 1}); time.sleep(2)')) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdout.readline()
+        process.stdin.write('{"seed": 9}\n')
+        process.stdin.close()
+        assert process.wait(30) == -signal.SIGTERM
 
 
 def test_a_worker_dies_with_its_race() -> None:

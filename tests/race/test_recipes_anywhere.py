@@ -32,9 +32,9 @@ def data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]
 @pytest.mark.parametrize(
     ("recipe", "kind"),
     [
-        ("race-cpu85", "digits"),
+        pytest.param("race-cpu85", "digits", marks=pytest.mark.soak),
         ("race-cpu85", "cifar100"),
-        ("race-cpu85", "cifar12"),
+        pytest.param("race-cpu85", "cifar12", marks=pytest.mark.soak),
         ("race-cpu85", "folder"),
         ("race-gpu94", "cifar12"),
     ],

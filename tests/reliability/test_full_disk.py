@@ -51,16 +51,18 @@ def test_full_at_every_operation_of_a_save(tmp_path: Path) -> None:
         save_state(folder, 4, STATE)  # what is left to do is a deletion, for which there is space
 
 
-def test_full_at_every_operation_of_a_run(whole: dict[str, Any], tmp_path: Path) -> None:
+def test_full_at_every_operation_of_a_run(tmp_path: Path) -> None:
     """Stopped with one line wherever the space ends; gone on with when there is space again."""
-    failed = 0
+    recipe, failed = small_recipe(epochs=1), 0
+    train(recipe, SOURCE, tmp_path / "whole")
+    whole = outcome(tmp_path / "whole")
     for at in itertools.count():
         folder = tmp_path / str(at)
         with pytest.MonkeyPatch.context() as patch:
             save_never(patch)
             disk = full_disk(at).install(patch)
             try:
-                train(RECIPE, SOURCE, folder)
+                train(recipe, SOURCE, folder)
                 break
             except UserError as error:
                 failed += 1
@@ -69,7 +71,7 @@ def test_full_at_every_operation_of_a_run(whole: dict[str, Any], tmp_path: Path)
         assert not list(folder.rglob("*.tmp"))
         with pytest.MonkeyPatch.context() as patch:
             save_never(patch)
-            train(RECIPE, SOURCE, folder, resume=True)
+            train(recipe, SOURCE, folder, resume=True)
         assert outcome(folder) == whole
     assert failed >= 6 * 6, "recipe, metrics, state, logits, weights, result"
 

@@ -35,7 +35,9 @@ def test_right_labels_give_more(tmp_path: Path) -> None:
     assert result["interval"][0] > 0.5
 
 
-@pytest.mark.parametrize("name", ["plain-cnn", "plain-cnn-regularized", "resnet10"])
+@pytest.mark.parametrize(
+    "name", ["plain-cnn", "plain-cnn-regularized", pytest.param("resnet10", marks=pytest.mark.soak)]
+)
 def test_one_batch_is_learned_by_heart(name: str, tmp_path: Path) -> None:
     """Noise of three classes, in one batch, until every image of it is right."""
     source = synthetic_source(train=32, test=6, noise=200.0)

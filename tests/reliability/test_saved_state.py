@@ -134,7 +134,7 @@ def test_before_the_end_work_is_saved_if_it_is_worth_it(
 
 
 def test_sums_in_single_precision_go_on_in_double() -> None:
-    """A run that began on MPS, which has no double, goes on elsewhere; and the other way round."""
+    """A run that began on MPS, which has no double, goes on elsewhere."""
     network = nn.Linear(2, 2)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     begun = progress.start(torch.device("cpu"))

@@ -42,8 +42,15 @@ def comparable(folder: Path) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("where", ["epoch", "evaluation"])
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        pytest.param("epoch", signal.SIGTERM, id="epoch-SIGTERM"),
+        pytest.param("evaluation", signal.SIGINT, id="evaluation-SIGINT"),
+        pytest.param("epoch", signal.SIGINT, id="epoch-SIGINT", marks=pytest.mark.soak),
+        pytest.param("evaluation", signal.SIGTERM, id="evaluation-SIGTERM", marks=pytest.mark.soak),
+    ],
+)
 def test_a_stopped_run_can_be_gone_on_with(
     where: str, number: signal.Signals, uninterrupted: dict[str, object], tmp_path: Path
 ) -> None:

@@ -31,7 +31,6 @@ FORK_SERVER.set_forkserver_preload(
         "cifarlab.recipes",
         "cifarlab.cli.data.fetch",
         "cifarlab.data.fetch",
-        "cifarlab.data.fetch",
         "cifarlab.studies.items",
         "cifarlab.studies.work",
         "cifarlab.studies.worker",

@@ -100,10 +100,10 @@ def _own_target(summary: Summary, ours: SideSummary, target: float) -> str:
         return f"does not reach {aim}: the runs that end well do ({low}), and not all end well"
     if accuracy.mean >= target:
         return f"not shown to reach {aim}: the mean does, its interval does not ({low})"
+    high = f"upper end of the mean's interval {percent_text(accuracy.interval[1])}"
     if accuracy.interval[1] >= target:
-        high = f"upper end {percent_text(accuracy.interval[1])}"
-        return f"not shown to reach {aim}, nor to miss it: mean {mean} ({low}, {high})"
-    return f"does not reach {aim} (mean {mean}, {low})"
+        return f"not shown to reach {aim}, nor to miss it: mean {mean} ({high})"
+    return f"does not reach {aim} (mean {mean}, {high})"
 
 
 def _our_time(summary: Summary, ours: SideSummary) -> str:
@@ -121,14 +121,9 @@ def _time(comparison: Comparison, tier: Tier, peer: str) -> str:
     if not ratio.shows_spread:
         return f"{ratio.n} pairs, all of {text}; that {NOTHING_CLAIMED}"
     if comparison.is_faster:
-        aim = (
-            "keeps"
-            if comparison.keeps_aim
-            else "misses"
-            if ratio.interval[0] > tier.aim
-            else "is not shown to keep"
-        )
-        return f"faster, {text} ({_range(ratio.interval)}), which {aim} the aim of {tier.aim:g}"
+        keeps = "keeps" if comparison.keeps_aim else "is not shown to keep"
+        verb = "misses" if ratio.interval[0] > tier.aim else keeps
+        return f"faster, {text} ({_range(ratio.interval)}), which {verb} the aim of {tier.aim:g}"
     if ratio.interval[0] > 1:
         return f"slower, {text} ({_range(ratio.interval)})"
     return f"no faster as far as {ratio.n} pairs show, {text} ({_range(ratio.interval)})"

@@ -27,7 +27,7 @@ def race_cpu75() -> Recipe:
     """75 % in as little time as possible on a processor: ``race-cpu80``, narrower and on smaller images.
 
     24 pixels for four fifths of the run. 77.31 ± 0.47 % of 10,000 test images in 37 s (n = 3, JPEG
-    copies of CIFAR-10, two cores with bf16 arithmetic; ``records/race/``).
+    copies of CIFAR-10, two cores of an AMD EPYC; ``records/race/``).
     """
     return replace(
         race_cpu85(),
@@ -53,7 +53,7 @@ def race_cpu85() -> Recipe:
 
     Biases learn at 64 times the rate of the classifier, as in airbench94; those of the whitening layer rest
     after three eighths of the run, as in airbench94_muon, and backward ends behind them. 85.79 ± 0.16 % of
-    10,000 test images in 145 s (n = 3, JPEG copies of CIFAR-10, two cores with bf16 arithmetic;
+    10,000 test images in 145 s (n = 3, JPEG copies of CIFAR-10, two cores of an AMD EPYC;
     ``records/race/``).
     """
     return Recipe(

@@ -52,6 +52,7 @@ def studied(tmp_path: Path) -> Callable[..., tuple[ItemTable, Path]]:
     return make
 
 
+@pytest.mark.soak
 def test_one_row_with_one_run_of_one_epoch_has_every_figure(
     studied: Callable[..., tuple[ItemTable, Path]], tmp_path: Path
 ) -> None:
