@@ -28,6 +28,7 @@ from cifarlab.race.outcome import Outcome
 from cifarlab.race.record import Record, read_record
 from cifarlab.race.summary import Estimate, estimate, summarize
 from cifarlab.race.tiers import tier_named
+from cifarlab.race.together import machine_text
 from cifarlab.race.verdict import peer_as_raced
 from cifarlab.report.drawing import LIGHT, Theme, file_contents, open_axes
 
@@ -92,7 +93,7 @@ def _draw_race(axes: Axes, record: Record, theme: Theme) -> None:
     _label_seconds(axes)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylabel("test accuracy")
-    axes.set_title(f"{tier.name}, {_machine(record)}", loc="left", fontsize=9.5)
+    axes.set_title(f"{tier.name}, {machine_text(record.header)}", loc="left", fontsize=9.5)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08), frameon=False, ncols=1, handletextpad=0.1)
 
 
@@ -124,13 +125,6 @@ def _draw_runner(axes: Axes, runner: Runner, theme: Theme) -> None:
 def _half_width(value: Estimate) -> float:
     assert value.interval is not None
     return value.interval[1] - value.mean
-
-
-def _machine(record: Record) -> str:
-    hardware = record.header["hardware"]
-    if "gpu" in hardware:
-        return str(hardware["gpu"])
-    return f"{hardware['processor']}, {hardware['threads']} threads"
 
 
 def _label_seconds(axes: Axes) -> None:

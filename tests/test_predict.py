@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,6 +110,19 @@ def test_a_classifier_goes_from_a_picture_s_bytes_to_logits(trained: Path) -> No
         classifier.decode(b"no picture", "evil\x1b.png")
 
 
+def test_answers_are_those_of_fp32_on_every_device(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def remembered(*arguments: Any, **options: Any) -> torch.Tensor:
+        asked.append(options["precision"])
+        return torch.zeros(1, 10)
+
+    monkeypatch.setattr("cifarlab.predict.logits_of", remembered)
+    monkeypatch.setattr("cifarlab.predict.with_views", remembered)
+    Classifier.open(trained, "cpu").logits(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+    assert asked == ["fp32", "fp32"]
+
+
 def test_weights_that_give_no_number_are_said_to_be_damaged(trained: Path) -> None:
     classifier = Classifier.open(trained, "cpu")
     with torch.no_grad():
@@ -123,6 +137,8 @@ def test_an_origin_tells_data_and_accuracy_where_the_run_has_one(trained: Path, 
         f"custom in {trained}, trained on digits; test accuracy {accuracy:.2%} (n = 450)"
     )
     (tmp_path / "recipe.json").write_bytes((trained / "recipe.json").read_bytes())
+    assert origin(tmp_path) == f"custom in {tmp_path}, trained on digits"
+    (tmp_path / "result.json").write_text('{"status": "finished"}')
     assert origin(tmp_path) == f"custom in {tmp_path}, trained on digits"
 
 

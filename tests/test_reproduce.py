@@ -9,6 +9,7 @@ import pytest
 
 from cifarlab import cli, run
 from cifarlab.config import to_json
+from cifarlab.errors import UserError
 from cifarlab.reproduce import folder_of, prepare
 from cifarlab.studies.arrange import data_of
 from cifarlab.studies.items import ITEMS, item_named
@@ -83,7 +84,7 @@ def check_item(folder: Path, item: Item) -> None:
     assert len(table.claims) == (len(item.contrasts) if item.trained else 0)
     for claim, contrast in zip(table.claims, item.contrasts, strict=item.trained):
         counts_parameters = contrast.first.quantity == "parameters"
-        assert claim.verdict == ("higher" if counts_parameters else "not comparable")
+        assert claim.verdict == ("reproduced" if counts_parameters else "not comparable")
     index = (folder / "figures" / "figures.json").read_text()
     assert not [each for each in json.loads(index) if each.get("missing")], index
     for figure in item.figures:
@@ -230,6 +231,14 @@ def test_a_table_keeps_the_seeds_that_it_has(tmp_path: Path) -> None:
     write_table(replace(table, numerics=table.numerics - 1), folder)
     prepared = prepare(item, "smoke", 1, "digits", tmp_path / "runs", tmp_path / "lab", Sources())
     assert prepared.arrangement.seeds == (0,)
+
+
+def test_a_table_of_other_data_with_the_same_name_is_left_alone(tmp_path: Path) -> None:
+    item = item_named("small-resnets", "schedules")
+    folder = tmp_path / "lab" / "small-resnets" / "schedules-smoke-on-digits"
+    write_table(replace(read_table_of(item, seeds=(0, 1, 2)), data="elsewhere/digits"), folder)
+    with pytest.raises(UserError, match="the table of elsewhere/digits, not of digits; choose another --out"):
+        prepare(item, "smoke", 1, "digits", tmp_path / "runs", tmp_path / "lab", Sources())
 
 
 def read_table_of(item: Item, seeds: tuple[int, ...]) -> ItemTable:

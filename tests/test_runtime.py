@@ -23,6 +23,7 @@ from cifarlab.runtime import (
     hardware,
     own_randomness,
     reseed,
+    usable_cores,
     versions,
     wait_for,
 )
@@ -145,6 +146,14 @@ def test_autocast_computes_in_the_precision_asked_for() -> None:
         with autocast(CPU, precision):  # type: ignore[arg-type]
             assert layer(images).dtype is expected
     assert layer(images).dtype is torch.float32
+
+
+def test_the_usable_cores_are_known_where_the_system_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5, 7})
+    assert usable_cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")  # macOS
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert usable_cores() == 6
 
 
 def test_the_record_names_versions_and_machine() -> None:

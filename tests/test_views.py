@@ -23,6 +23,7 @@ from cifarlab.own_data import own_data
 from cifarlab.predict import Classifier
 from cifarlab.recipe import EvaluationMode, Judging, Recipe, TrainingMode, judging_under
 from cifarlab.run import TrainedNetwork
+from cifarlab.studies.rows import entries_of
 from cifarlab.train import train
 from cifarlab.views import TestTimeViews
 from support import metrics_of, small_recipe, synthetic_source, synthetic_split
@@ -129,6 +130,17 @@ def test_a_run_is_judged_by_its_views_and_says_what_they_gave(folder: Path) -> N
     assert best["test_accuracy"] == result["test_accuracy_without_views"]  # epochs are judged without
     plain = expected_of(folder, test)[0].argmax(1)
     assert not torch.equal(plain, averaged.argmax(1)), "here the views must change an answer"
+
+
+def test_choosing_on_the_test_set_is_compared_without_views(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = {**run.read_result(folder), "test_accuracy": 0.01}  # that with views must not count
+    monkeypatch.setattr(run, "read_result", lambda _: result)
+    _, _, best, optimism, *_ = entries_of([folder])
+    assert (best.protocol, optimism.quantity, optimism.protocol) == ("B", "difference", "B")
+    assert best.ours is not None and optimism.ours is not None
+    assert optimism.ours.mean == best.ours.mean - result["test_accuracy_without_views"] >= 0
 
 
 def test_evaluate_and_predict_use_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,11 @@ def printable(text: object) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(text))
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, on one line; its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def from_os_error(error: OSError, doing: str) -> UserError:
     """One line for a failed file operation; ``doing`` says what was tried, as in "write runs/x"."""
     advice = {

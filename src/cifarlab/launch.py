@@ -23,7 +23,8 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.distributed.rendezvous import rendezvous
 
 from cifarlab.distributed import ALONE, Group
-from cifarlab.errors import EXPECTED, SaidElsewhere, Stopped, Unavailable, UserError
+from cifarlab.errors import EXPECTED, SaidElsewhere, Stopped, Unavailable, UserError, first_line
+from cifarlab.runtime import usable_cores
 
 MAX_PROCESSES = 1024
 _SPOKEN = "CIFARLAB_SPOKEN"
@@ -53,8 +54,9 @@ def joined() -> Iterator[Group]:
     try:
         store, _, _ = next(rendezvous("env://", rank, size))
     except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise Unavailable(f"the {size} processes of this run did not find each other: {reason}") from error
+        raise Unavailable(
+            f"the {size} processes of this run did not find each other: {first_line(error)}"
+        ) from error
     try:
         with _one_voice(store):
             dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_LONGEST_WAIT)
@@ -89,8 +91,9 @@ def _one_voice(store: Store) -> Iterator[None]:
                 ) from error
             if not _is_about_the_group(error):
                 raise
-            reason = str(error).splitlines()[0]
-            raise Unavailable(f"the processes of this run cannot reach each other: {reason}") from error
+            raise Unavailable(
+                f"the processes of this run cannot reach each other: {first_line(error)}"
+            ) from error
     except EXPECTED as error:
         if _is_first_to_speak(store, error.exit_code):
             raise
@@ -170,7 +173,7 @@ def start(processes: int, arguments: list[str]) -> None:
 def _prepared(spoken: Path, processes: int) -> Iterator[None]:
     """What the processes find in their environment, and no account over many lines of how they end."""
     before = dict(os.environ)
-    threads = max(1, len(os.sched_getaffinity(0)) // processes)
+    threads = max(1, usable_cores() // processes)
     os.environ[_SPOKEN] = str(spoken)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     logging.disable()

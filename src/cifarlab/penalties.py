@@ -43,7 +43,7 @@ class L1Penalty:
 
 @dataclass(frozen=True)
 class L2Penalty:
-    """``strength`` times the sum of squares, as Keras has it (reports 001 and 002).
+    """``strength`` times the sum of squares, as Keras, report 001's framework, has it.
 
     Its gradient is 2 · strength · weight: half the strength does what a weight decay does in SGD.
     """

@@ -74,8 +74,9 @@ class Classifier:
             return torch.empty(0, len(self.trained.class_names))
         split = Split(pixels, torch.zeros(len(pixels), dtype=torch.int64), self.trained.class_names)
         data, normalize = whole(split, self.device), self.trained.normalize
-        first = logits_of(self.network, data, normalize)
-        logits = with_views(self.trained.views, first, self.network, data, normalize)
+        # In fp32 on every device, as the exported graph and what explain shows.
+        first = logits_of(self.network, data, normalize, precision="fp32")
+        logits = with_views(self.trained.views, first, self.network, data, normalize, precision="fp32")
         if not bool(logits.isfinite().all()):
             raise UserError(f"the network in {self.folder} gives no finite answer; its weights are damaged")
         return logits / self.trained.temperature
@@ -106,9 +107,10 @@ def origin(folder: Path) -> str:
     """
     description, ending = run.read_description(folder), run.read_ending(folder)
     words = f"{description.recipe_name} in {folder}, trained on {description.data.name}"
-    if ending is None or ending["status"] != "finished":
+    accuracy, images = (ending or {}).get("test_accuracy"), (ending or {}).get("test_images")
+    if not isinstance(accuracy, float) or not isinstance(images, int):
         return words
-    return f"{words}; test accuracy {ending['test_accuracy']:.2%} (n = {ending['test_images']:,})"
+    return f"{words}; test accuracy {accuracy:.2%} (n = {images:,})"
 
 
 def _pixels(images: Sequence[Path], classifier: Classifier) -> Tensor:

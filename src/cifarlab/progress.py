@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarlab.checkpoint import State
-from cifarlab.errors import UserError
+from cifarlab.errors import UserError, first_line
 
 
 @dataclass
@@ -141,7 +141,7 @@ def restore(
             **state.values,
         )
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"the saved state does not fit this run: {str(error).splitlines()[0]}") from error
+        raise UserError(f"the saved state does not fit this run: {first_line(error)}") from error
 
 
 def _match_strides(optimizer: torch.optim.Optimizer) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from cifarlab import run
+from cifarlab.data.sources import lasting_name
 from cifarlab.data.split import DataDescription
 from cifarlab.errors import UserError
 from cifarlab.report.lab import draw_figures, write_pages
@@ -72,7 +73,8 @@ def prepare(
     A table in ``lab`` that has more seeds than are asked for keeps them: their runs are made already.
 
     Raises:
-        UserError: the item is not offered, the data cannot be opened, or ``seeds`` is no number of seeds.
+        UserError: the item is not offered, the data cannot be opened, ``seeds`` is no number of seeds, or
+            the item's folder in ``lab`` holds a table of other data.
     """
     count = SEEDS[scale] if seeds is None else seeds
     if not 1 <= count <= MOST_SEEDS:
@@ -83,18 +85,28 @@ def prepare(
         return Prepared(arrange(item, scale, (), usual, data), usual, data, True, {})
     name = usual if data_name is None else data_name
     data = size_of(sources.open(name).description)
-    count = max(count, _seeds_so_far(lab / item.report / folder_of(item.name, scale, name, usual)))
+    count = max(count, _seeds_so_far(lab / item.report / folder_of(item.name, scale, name, usual), name))
     arrangement = arrange(item, scale, range(count), name, data)
     there = found(arrangement.runs, sources.open(arrangement.data).description, runs)
     return Prepared(arrangement, name, data, name == usual, there)
 
 
-def _seeds_so_far(folder: Path) -> int:
-    """Of the table in ``folder``; 0 where there is none that can be used."""
+def _seeds_so_far(folder: Path, data_name: str) -> int:
+    """Of the table in ``folder``; 0 where there is none that can be used.
+
+    Raises:
+        UserError: its data have another name, though one that makes the same folder.
+    """
     try:
         table = read_table(folder)
     except UserError:
         return 0
+    try:
+        is_the_same = lasting_name(table.data) == lasting_name(data_name)
+    except (OSError, ValueError):  # what the table names can be no path
+        return 0
+    if not is_the_same:
+        raise UserError(f"{folder} holds the table of {table.data}, not of {data_name}; choose another --out")
     return len(table.seeds) if table.numerics == NUMERICS_VERSION else 0
 
 

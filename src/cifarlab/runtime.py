@@ -137,6 +137,13 @@ def hardware(device: torch.device) -> dict[str, str]:
     return facts
 
 
+def usable_cores() -> int:
+    """The processor cores that this process may use; where the system does not say, all of them."""
+    if hasattr(os, "sched_getaffinity"):  # Linux alone has it
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _processor_name() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

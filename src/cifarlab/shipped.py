@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cifarlab.errors import UserError
+from cifarlab.files import one_line_errors
 from cifarlab.run import list_runs
 
 DEFAULT = "fast-cnn"
@@ -17,7 +18,9 @@ def shipped_runs() -> dict[str, Path]:
 
 def run_or_shipped(given: Path) -> Path:
     """``given``, or the shipped run of that name where there is no such folder here."""
-    return given if given.exists() else shipped_runs().get(str(given), given)
+    with one_line_errors(f"look at {given}"):
+        is_here = given.exists()
+    return given if is_here else shipped_runs().get(str(given), given)
 
 
 def default_run() -> Path:

@@ -1,7 +1,7 @@
 """Intervals and tests for what is measured on a limited number of images, or with a few seeds.
 
 scipy does the arithmetic. All intervals have a confidence of 95 %. Equal values have no spread: their
-intervals are points, and a test between equal things gives p = 1, not NaN.
+intervals are points, and a test of equal differences says nothing.
 """
 
 import math
@@ -43,18 +43,17 @@ def prediction_interval(values: Sequence[float]) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def paired_t(first: Sequence[float], second: Sequence[float]) -> tuple[tuple[float, float], float]:
+def paired_t(first: Sequence[float], second: Sequence[float]) -> tuple[tuple[float, float], float] | None:
     """The 95 % interval of the mean of ``first − second``, value by value, and the two-sided p of the t test.
 
-    At least two pairs. Pairs whose differences are all alike have no spread: p is 1 if that difference is 0,
-    else 0.
+    At least two pairs. None where all differences are alike: without spread nothing can be said of others.
     """
     differences = [a - b for a, b in zip(first, second, strict=True)]
     mean, deviation, _ = _spread(differences)
     error = deviation / math.sqrt(len(differences))
     # Differences of equal accuracies carry rounding errors of floats, which are no spread.
     if error <= 1e-12:
-        return mean_interval(differences), 1.0 if abs(mean) <= 1e-12 else 0.0
+        return None
     p = 2 * float(student.sf(abs(mean) / error, len(differences) - 1))
     return mean_interval(differences), p
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cifarlab.errors import UserError, printable
 from cifarlab.recipe import Protocols, Recipe
-from cifarlab.report.lab import draw_figures, write_pages
+from cifarlab.report.lab import PAGE, draw_figures, write_pages
 from cifarlab.studies.grid import grid
 from cifarlab.studies.orders import Sources
 from cifarlab.studies.own import REPORT, own_table
@@ -14,6 +14,9 @@ from cifarlab.studies.progress_display import StudyDisplay
 from cifarlab.studies.table import ItemTable
 from cifarlab.studies.table_files import write_table
 from cifarlab.studies.work import make_runs
+
+_LONGEST_NAME = 200
+"""In bytes; systems take 255."""
 
 
 def study(
@@ -49,8 +52,11 @@ def study(
         Stopped: by the user; the same call goes on.
     """
     name = name or study_name(recipe_name, varied)
-    if printable(name) != name or name in (".", "..") or "/" in name:
-        raise UserError(f"the name of a study is that of a folder, and {name!r} cannot be one")
+    is_hidden_or_ours = name.startswith(".") or name == PAGE
+    if printable(name) != name or "/" in name or is_hidden_or_ours or len(name.encode()) > _LONGEST_NAME:
+        raise UserError(
+            f"the name of a study is that of a folder, and {name!r} cannot be one; give another --name"
+        )
     if seeds < 1:
         raise UserError(f"seeds must be at least 1, found {seeds}")
     variants = grid(recipe_name, varied, seeds=range(seeds), data=data, protocols=protocols, recipe=recipe)

@@ -1,14 +1,28 @@
 """Folds: disjoint, complete, stratified, duplicates together, the same everywhere."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 import support
-from cifarlab.audit.folds import assign_folds, check_folds, check_holdouts, fold_recipe, fold_source
+from cifarlab.audit.folds import (
+    assign_folds,
+    check_folds,
+    check_holdouts,
+    fold_recipe,
+    fold_source,
+    opinions,
+    train_folds,
+)
+from cifarlab.data.batches import whole
 from cifarlab.errors import UserError
+from cifarlab.evaluate import logits_of
+from cifarlab.logs import Silence
+from cifarlab.run import load_network
+from cifarlab.views import TestTimeViews
 
 
 def balanced(images: int, classes: int = 5) -> list[int]:
@@ -107,6 +121,39 @@ def test_a_group_that_takes_a_whole_class_away_is_refused_before_training() -> N
     labels = torch.tensor([0] * 20 + [1] * 20)
     fold_of = torch.tensor([0] * 20 + [index % 2 for index in range(20)])
     recipe = fold_recipe(support.small_recipe(), labels, 2, epochs=1)
-    fold_of[19] = 1
-    with pytest.raises(UserError, match=r"outside fold 1: .*--folds 0 leaves the labels out"):
-        check_holdouts(labels, fold_of, recipe, 0)
+    for everywhere_else in (0, 1):
+        fold_of[19] = everywhere_else
+        with pytest.raises(UserError, match=r"outside fold 1: .*--folds 0 leaves the labels out"):
+            check_holdouts(labels, fold_of, recipe, 0)
+    with pytest.raises(UserError, match="outside fold 1: no image of a class is left"):
+        check_holdouts(labels, torch.zeros(40, dtype=torch.int64), recipe, 0)
+
+
+def test_test_images_are_judged_by_views_where_the_run_judges_by_views(tmp_path: Path) -> None:
+    recipe = support.small_recipe(epochs=1, views=TestTimeViews(shift=0))
+    source = support.synthetic_source(36, 12)
+    train, test = source.read_train(), source.read_test()
+    fold_of = assign_folds(train.labels.tolist(), alone(36), 2, seed=0)
+    runs = train_folds(
+        source,
+        fold_of,
+        fold_recipe(recipe, train.labels, 2, epochs=1),
+        tmp_path,
+        recipe_name="tiny",
+        seed=0,
+        device="cpu",
+        display_for=lambda _: Silence(),
+        command="",
+    )
+    expected = torch.zeros(12, 3, dtype=torch.float64)
+    for folder in runs:
+        trained, network = load_network(folder)
+        assert trained.views == recipe.views
+        flipped = replace(test, images=test.images.flip(3))
+        both = [
+            logits_of(network, whole(each, torch.device("cpu")), trained.normalize, precision="fp32")
+            for each in (test, flipped)
+        ]
+        expected += ((both[0] + both[1]) / 2).double().softmax(1) / 2
+    found = opinions(runs, fold_of, train, test, "fp32", "cpu").test
+    assert torch.allclose(found, expected, atol=1e-6)

@@ -252,6 +252,7 @@ def test_configs_survive_json(augmentation: Augmentation) -> None:
         lambda: RandomErasing(aspect=0.0),
         lambda: RandomErasing(aspect=1.1),
         lambda: Cutout(-1),
+        lambda: Cutout(10**20),
         lambda: Cutout(holes=-1),
         lambda: Cutout(holes=13),
         lambda: Cutout(fill=(0, 0, 256)),

@@ -138,6 +138,13 @@ def test_every_recipe_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["name"] for row in json.loads(listed(capsys, "recipes", "--json"))] == list(RECIPES)
 
 
+def test_reports_are_listed_in_the_narrowest_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "6")
+    assert "  optimizers\n" in listed(capsys, "reports")
+
+
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_recipes_are_lines_under_their_report(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int

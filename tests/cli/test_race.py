@@ -135,7 +135,7 @@ def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["race", "cpu85", "--show"]) == 2
     assert (
         capsys.readouterr().err
-        == "cifarlab: there is no race/cpu85.json; race first, or choose another --out\n"
+        == "cifarlab: there is no race/cpu85.json; race first, or choose another folder\n"
     )
     assert main(["race", "cpu85", "--out", "elsewhere"]) == 0
     capsys.readouterr()
@@ -147,6 +147,29 @@ def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> No
         and "starts" not in printed
     )
     assert contents(lane.folder) == before
+
+
+def test_records_of_several_machines_are_shown_together(capsys: pytest.CaptureFixture[str]) -> None:
+    here = ["race", "cpu85", "--against", ".", "--data", "digits"]
+    assert main([*here, "--runs", "2"]) == 0
+    assert main([*here, "--out", "there", "--runs", "3", "--seed-from", "1"]) == 0
+    there = json.loads(Path("there/cpu85.json").read_text())
+    there["hardware"] = {"processor": "EPYC", "threads": 8}
+    Path("there/cpu85.json").write_text(json.dumps(there))
+    capsys.readouterr()
+    show = ["race", "cpu85", "--show", "--also", "there"]
+    assert main(show) == 0
+    printed = capsys.readouterr().out
+    assert cells(printed, "EPYC, 8 threads") == ["3", "12.0", "21.0", "0.571", "94.20 %", "94.10 %"]
+    assert cells(printed, "all") == ["5", "–", "–", "0.546", "94.14 %", "94.10 %"]
+    assert "\ncpu85 on 2 machines: reaches 85 % of synthetic (lower end" in printed
+    assert "\nrun on more than one machine with the same draws: seed 1\n" in printed
+    assert main([*show, "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert value["comparison"]["ratio"]["n"] == 5 and value["repeated_seeds"] == [1]
+    assert [each["machine"] for each in value["machines"]][1] == "EPYC, 8 threads"
+    assert main(["race", "cpu85", "--show", "--also", "nowhere"]) == 2
+    assert "there is no nowhere/cpu85.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -172,6 +195,7 @@ def test_show_runs_nothing(lane: Lane, capsys: pytest.CaptureFixture[str]) -> No
         (["gpu94", "--against", ".", "--peer-precision", "bf16"], "in gpu94 the peer computes as published"),
         (["cpu85", "--against", "rubbish.py"], "none of the scripts that a race can run"),
         (["cpu85", "--out", "airbench94_muon.py"], "airbench94_muon.py"),
+        (["cpu85", "--also", "elsewhere"], "--also shows records that are there; add --show"),
         (["cpu85", "--show", "--out", "no\x1b[31m"], "there is no no\ufffd[31m/cpu85.json"),
     ],
 )

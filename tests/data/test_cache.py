@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cifarlab.config import from_json, to_json
 from cifarlab.data.cache import Manifest
@@ -73,6 +74,18 @@ def test_another_source_or_preparation_is_another_entry(pictures: Path, cache: P
         os.utime(changed, ns=(0, 1))
     open_pictures(pictures, Preparation(background=(0, 0, 0) if change == "preparation" else (255, 255, 255)))
     assert len([path for path in (cache / "pictures").iterdir() if path.is_dir()]) == 2
+
+
+def test_files_that_change_names_are_another_set_though_sizes_and_times_are_equal(pictures: Path) -> None:
+    one, other, away = (pictures / "train" / name for name in ("cat/0.png", "dog/0.png", "cat/1.png.away"))
+    for path, color in ((one, 10), (other, 200)):
+        Image.new("RGB", (8, 8), (color, color, color)).save(path, "BMP")
+        os.utime(path, ns=(0, 1))
+    before = open_pictures(pictures).description.train_sha256
+    one.rename(away)
+    other.rename(one)
+    away.rename(other)
+    assert open_pictures(pictures).description.train_sha256 != before
 
 
 def test_an_archive_is_known_by_its_content(pictures: Path, cache: Path) -> None:

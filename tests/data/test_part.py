@@ -5,7 +5,9 @@ import torch
 
 from cifarlab.data.digits import open_digits
 from cifarlab.data.part import divided_name, part_of
+from cifarlab.data.pictures import Preparation
 from cifarlab.data.sources import lasting_name, open_source
+from cifarlab.data.split import Split, source_of
 from cifarlab.errors import UserError
 from support import synthetic_source
 
@@ -72,9 +74,22 @@ def test_a_part_is_opened_by_its_name(tmp_path: object) -> None:
         open_source("no-such-folder[40]")
 
 
+@pytest.mark.parametrize(("each", "size"), [([2] * 30, 40), ([1, *[20] * 9], 100)])
+def test_every_class_keeps_its_share_where_few_are_left_out_or_there(each: list[int], size: int) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(each)), torch.tensor(each))
+    names = tuple(f"class {number}" for number in range(len(each)))
+    split = Split(torch.zeros(len(labels), 3, 8, 8, dtype=torch.uint8), labels, names)
+    source = source_of("few", split, split, "given", Preparation(size=8))
+    kept = torch.bincount(part_of(source, size, size).read_train().labels, minlength=len(each))
+    share = torch.tensor(each) * size / len(labels)
+    assert int(kept.sum()) == size and bool(((kept - share).abs() < 1).all())
+
+
 def test_lasting_names() -> None:
     assert lasting_name("digits") == "digits"
     assert lasting_name("") == ""
     assert lasting_name("digits[40]") == "digits[40,40]"
+    assert lasting_name("digits[400][256,64]") == "digits[400,400][256,64]"
+    assert open_source("digits[400,400][256,64]").description.test_images == 64
     assert lasting_name("pictures[40,2]").startswith("/")
     assert lasting_name("pictures[40,2]").endswith("/pictures[40,2]")

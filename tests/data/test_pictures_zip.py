@@ -78,6 +78,8 @@ def test_names_are_read_as_macos_and_as_old_programs_write_them(
 def test_backslashes_separate_folders_where_nothing_else_does(tmp_path: Path) -> None:
     path = zip_pictures(tmp_path / "pets.zip", FLAT)
     before = open_pictures(path).description
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.mkdir("cat")
     path.write_bytes(path.read_bytes().replace(b"cat/", b"cat\\").replace(b"dog/", b"dog\\"))
     assert open_pictures(path).description == before
 

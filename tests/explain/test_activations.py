@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cifarlab.explain.activations import share_of_zeros, zero_counts
+from cifarlab.explain.activations import images_to_count_on, share_of_zeros, zero_counts
 from cifarlab.models import LeNet
 
 
@@ -19,6 +19,14 @@ def test_zeros_of_each_layer() -> None:
     assert counts[0].share == 0.25
     assert share_of_zeros(counts) == 5 / 16
     assert network.training and not any(module._forward_hooks for module in network.modules())
+
+
+def test_images_to_count_on_are_of_all_classes() -> None:
+    labels = torch.tensor([0] * 600 + [1] * 600 + [2] * 5)
+    chosen = images_to_count_on(labels)
+    counts = torch.bincount(labels[chosen]).tolist()
+    assert len(chosen.unique()) == sum(counts) == 500 and counts[2] == 5 and abs(counts[0] - counts[1]) <= 1
+    assert len(images_to_count_on(labels[:7])) == 7
 
 
 def test_a_layer_used_twice_counts_twice() -> None:

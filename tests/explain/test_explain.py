@@ -120,6 +120,16 @@ def test_twice_is_the_same_to_the_byte(copied: Path) -> None:
     assert contents(copied / FOLDER) == first
 
 
+def test_a_damaged_picture_and_what_a_crash_has_left_are_mended(copied: Path) -> None:
+    explain(copied, mistakes=2, device="cpu")
+    first = contents(copied / FOLDER)
+    damaged = next((copied / FOLDER).glob("*.png"))
+    damaged.write_bytes(b"")
+    (copied / FOLDER / f".{damaged.name}.0123abcd.tmp").touch()
+    explain(copied, mistakes=2, device="cpu")
+    assert contents(copied / FOLDER) == first
+
+
 def test_what_is_not_named_any_more_goes_and_other_files_stay(copied: Path) -> None:
     explain(copied, mistakes=2, device="cpu")
     before = contents(copied, but=(".lock",))

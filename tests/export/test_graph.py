@@ -61,7 +61,7 @@ def lenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_same_answers(folder: Path, file: Path) -> None:
-    """X1: batches of any size, logits within 1e-4, the same class on 1,000 pictures."""
+    """Batches of any size, logits within 1e-4, the same class on 1,000 pictures."""
     classifier = Classifier.open(folder, "cpu")
     for size in (1, 2, 7, 64, 1000):
         pixels = colored_digits(size)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cifarlab import run
-from cifarlab.errors import UserError
+from cifarlab.errors import Unavailable, UserError
 from cifarlab.export import export, graph, publish
 from cifarlab.files import write_json
 from cifarlab.models import LeNet
@@ -28,6 +28,16 @@ def test_an_earlier_export_is_replaced(folder: Path) -> None:
     write_json(folder / RESULT, {"status": "finished", "test_accuracy": 0.75, "test_images": 450})
     assert export(folder, "safetensors") == file == folder / "export.safetensors"
     assert file.read_bytes() != earlier
+
+
+def test_a_failed_check_without_words_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
+    with pytest.raises(Unavailable, match="it cannot be run: MemoryError; try other versions"):
+        export(folder)
+    assert not (folder / "model.onnx").exists()
 
 
 @pytest.mark.parametrize("kind", ["onnx", "safetensors"])

@@ -94,6 +94,16 @@ def test_half_a_pair_waits_for_its_other_half(lane: Lane) -> None:
     assert not lane.path.with_suffix(".half.json").exists()
 
 
+def test_half_a_pair_without_a_header_is_damaged(lane: Lane) -> None:
+    rival = lane.opponent()
+    with pytest.raises(Unavailable):
+        lane.behaving(peer="is stopped").race(1, against=rival)
+    half = lane.path.with_suffix(".half.json")
+    half.write_text(json.dumps({**json.loads(half.read_text()), "header": []}))
+    with pytest.raises(UserError, match=r"tiny\.half\.json is damaged: header must be an object"):
+        lane.race(1, against=rival)
+
+
 def test_half_a_pair_of_another_race_is_not_taken(lane: Lane) -> None:
     rival = lane.opponent()
     with pytest.raises(Unavailable):

@@ -47,6 +47,7 @@ def test_the_record_next_door_keeps_its_temporary_files(lane: Lane) -> None:
         (lambda record: record.pop("data"), "data must be an object"),
         (lambda record: record["data"].pop("test_images"), "test_images must be a whole number"),
         (lambda record: record.update(machine_peaks={"bf16": "x"}), "bf16 must be a finite number"),
+        (lambda record: record.update(hardware=3), "hardware must be an object"),
         (lambda record: record.update(peer=["rival"]), "peer must be an object"),
         (lambda record: record["peer"].update(facts=3), "facts must be an object"),
         (lambda record: record.update(commands=[{"runs": "2"}]), "runs must be a whole number"),

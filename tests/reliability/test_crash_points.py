@@ -1,4 +1,4 @@
-"""R3: after a crash at any operation of a save, the new state or the previous one loads."""
+"""After a crash at any operation of a save, the new state or the previous one loads."""
 
 import itertools
 from pathlib import Path

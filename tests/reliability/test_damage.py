@@ -1,4 +1,4 @@
-"""R6: a damaged state is noticed, the one before it is used, and the user is told."""
+"""A damaged state is noticed, the one before it is used, and the user is told."""
 
 import shutil
 import types

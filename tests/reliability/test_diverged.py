@@ -1,4 +1,4 @@
-"""N1: a value that is not finite ends a run before it reaches the weights."""
+"""A value that is not finite ends a run before it reaches the weights."""
 
 import json
 import math

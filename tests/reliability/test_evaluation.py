@@ -1,4 +1,4 @@
-"""E1 and E2: an evaluation counts every image once, whatever the batches, and leaves no trace."""
+"""An evaluation counts every image once, whatever the batches, and leaves no trace."""
 
 from pathlib import Path
 

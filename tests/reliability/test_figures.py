@@ -1,4 +1,4 @@
-"""E4: accuracy, balanced accuracy, confusion, loss, calibration and interval against other programs."""
+"""Accuracy, balanced accuracy, confusion, loss, calibration and interval against other programs."""
 
 import json
 import math

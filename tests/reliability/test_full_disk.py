@@ -1,4 +1,4 @@
-"""R5: a full disk at any write: the last good checkpoint survives, and one line says what is wrong."""
+"""A full disk at any write: the last good checkpoint survives, and one line says what is wrong."""
 
 import functools
 import itertools

@@ -1,4 +1,4 @@
-"""S1, S3: damaged and hostile CIFAR archives load or are refused in one line, in bounded time and memory."""
+"""Damaged and hostile CIFAR archives load or are refused in one line, in bounded time and memory."""
 
 import bz2
 import gzip

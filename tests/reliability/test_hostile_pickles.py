@@ -1,4 +1,4 @@
-"""S2: a hostile pickle in a CIFAR archive is refused, and nothing that it asks for happens."""
+"""A hostile pickle in a CIFAR archive is refused, and nothing that it asks for happens."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""S5: mutated pictures and small files that would cost minutes or gigabytes: pixels or one line, soon."""
+"""Mutated pictures and small files that would cost minutes or gigabytes: pixels or one line, soon."""
 
 import functools
 import io

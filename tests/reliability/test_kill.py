@@ -1,4 +1,4 @@
-"""R2 and R12: processes killed with SIGKILL, and two processes on one run folder."""
+"""Processes killed with SIGKILL, and two processes on one run folder."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""E8: shuffled labels give chance on the test set; one batch is learned by heart."""
+"""Shuffled labels give chance on the test set; one batch is learned by heart."""
 
 from pathlib import Path
 

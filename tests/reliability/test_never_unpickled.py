@@ -1,4 +1,4 @@
-"""S4: nothing of a run folder is ever unpickled, and no damaged file of it ends in a traceback."""
+"""Nothing of a run folder is ever unpickled, and no damaged file of it ends in a traceback."""
 
 import ast
 import hashlib

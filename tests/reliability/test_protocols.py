@@ -1,4 +1,4 @@
-"""E6 and the choice of the epoch: who sees the test set when, and whose weights are kept."""
+"""The choice of the epoch: who sees the test set when, and whose weights are kept."""
 
 from dataclasses import replace
 from pathlib import Path

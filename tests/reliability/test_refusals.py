@@ -1,4 +1,4 @@
-"""R11: a run is only gone on with as what it was; what is refused is left as it is."""
+"""A run is only gone on with as what it was; what is refused is left as it is."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""R1: a run that was stopped and resumed ends with the bits of one that was not."""
+"""A run that was stopped and resumed ends with the bits of one that was not."""
 
 from pathlib import Path
 

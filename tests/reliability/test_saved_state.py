@@ -1,4 +1,4 @@
-"""R1, the other way round: leaving out any part of the saved state shows in the bits of the end."""
+"""Leaving out any part of the saved state shows in the bits of the end."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""R7: SIGTERM and Ctrl-C to a real process leave a state to go on from, and say so on one line."""
+"""SIGTERM and Ctrl-C to a real process leave a state to go on from, and say so on one line."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""R14: the process of a study and its helpers killed with SIGKILL: no run lost, none twice, equal results."""
+"""The process of a study and its helpers killed with SIGKILL: no run lost, none twice, equal results."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""R8 and R9: learning rates, order and augmentation are functions of progress, whatever interrupts a run."""
+"""Learning rates, order and augmentation are functions of progress, whatever interrupts a run."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A1: wrong words, flags, values and paths: one line that names the right one, exit code 2, nothing made."""
+"""Wrong words, flags, values and paths: one line that names the right one, exit code 2, nothing made."""
 
 import shutil
 from pathlib import Path
@@ -73,6 +73,9 @@ WRONG: dict[str, tuple[str, str]] = {
     "evaluate a flag": ("evaluate run --prt test", "did you mean --part?"),
     "evaluate a part": ("evaluate run --part tests", "--part"),
     "predict without picture": ("predict --run nowhere", "predict needs at least one picture"),
+    "predict too long": (f"predict --run {LONG} a.png", f"could not look at {LONG[:50]}"),
+    "check a table too long": (f"check-table {LONG}", f"could not look at {LONG[:50]}"),
+    "show too long": (f"data show demo --out {LONG}.png", f"could not look at {LONG[:50]}"),
     "predict with no run": ("predict --run nowhere a.png", "nowhere does not exist"),
     "explain without run": ("explain", "run folder"),
     "explain nothing": ("explain nowhere", "nowhere does not exist"),

@@ -91,7 +91,6 @@ def test_the_headline_gives_accuracy_count_interval_and_what_they_mean(make_run:
 
 
 def test_nothing_executes_and_nothing_is_fetched(make_run: RunMaker) -> None:
-    """S6."""
     names = HOSTILE
     evil = {name: name for name in names}
     folder = make_run(
@@ -156,6 +155,14 @@ def test_protocol_b_shows_the_optimism_of_choosing_on_the_test_set(make_run: Run
     assert "opened once" not in page.text
     accuracy = next(svg for svg in pictures_in(page, "svg+xml") if b"accuracy (%)" in svg and b"epoch" in svg)
     assert b">test<" in accuracy
+
+
+def test_the_optimism_is_that_of_choosing_and_not_of_views(make_run: RunMaker) -> None:
+    best = {"epoch": 7, "test_accuracy": 0.885}
+    page = page_of(
+        make_run(protocols="B,C", test_accuracy=0.9, test_accuracy_without_views=0.88, best_on_test=best)
+    )
+    assert "The difference (both without test-time views), +0.50 percentage points, is" in page.text
 
 
 def test_protocol_a_is_bannered_and_never_called_fair(make_run: RunMaker) -> None:

@@ -61,7 +61,7 @@ def test_tensors_that_do_not_fit_together_are_left_out_and_said(make_run: RunMak
     assert "test_logits.safetensors is damaged" in run.notes[0]
 
 
-@pytest.mark.parametrize("value", ["<b>", True, float("nan"), None, [0.5]])
+@pytest.mark.parametrize("value", ["<b>", True, float("nan"), None, [0.5], 10**400])
 def test_an_accuracy_that_is_no_number_is_refused(make_run: RunMaker, value: object) -> None:
     with pytest.raises(UserError, match="damaged"):
         read_run(make_run(test_accuracy=value))

@@ -1,6 +1,7 @@
 """The picture of a recipe's stages shows what training does."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from cifarlab.augment import Cutout, HorizontalFlip, MeanImage, Mixup, Normalize, RandomCrop
 from cifarlab.recipe import Recipe
 from cifarlab.report.stages import Stage, stages_of, stages_picture
+from cifarlab.resolution import GrowingResolution, scaled_down
 from support import small_recipe, synthetic_split
 
 SPLIT = synthetic_split(30, 1)
@@ -30,6 +32,15 @@ def test_every_stage_is_there_in_its_order() -> None:
     assert names == ["training image", "horizontal flip", "random crop", "cutout", "normalize", "mixup"]
     assert [stage.name for stage in stages(small_recipe())] == ["training image", "normalize"]
     assert "size 4" in stages()[3].settings
+
+
+def test_images_that_are_small_at_first_are_shown_so() -> None:
+    recipe = replace(RECIPE, resolution=GrowingResolution((4,), (0.5,)), epochs=2)
+    *_, normalized, small, mixed = stages(recipe)
+    assert (small.name, small.settings) == ("growing resolution", "4 × 4 pixels")
+    torch.testing.assert_close(small.images, scaled_down(normalized.images, 4))
+    assert mixed.images.shape == small.images.shape == (4, 3, 4, 4)
+    assert stages(recipe, epoch=1)[-1].images.shape == SPLIT.images[CHOSEN].shape
 
 
 def test_pictures_are_the_images_after_each_stage() -> None:

@@ -39,7 +39,8 @@ def test_a_loss_of_accuracy_has_a_true_minus_sign() -> None:
         ("eight888", "eight888"),
         ("nine99999", "nine999…"),
         ("two\nlines", "two\N{REPLACEMENT CHARACTER}lin…"),
-        ("\u65e5" * 9, "\u65e5" * 4 + "…"),
+        ("\u65e5" * 9, "\u65e5" * 3 + "…"),
+        ("e\u0301" * 9, "e\u0301" * 7 + "…"),
         ("Z" + "\u0301" * 60, "Z" + "\u0301" * 2),
     ],
 )

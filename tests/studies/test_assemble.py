@@ -49,6 +49,7 @@ ITEM = Item(
             "it saves parameters", "", Term(("bad",), "parameters"), Term(("good",), "parameters"), "saving"
         ),
         Contrast("equal", "", Term(("good",)), Term(("good",)), "no difference"),
+        Contrast("less of itself", "", Term(("good",), "test_accuracy", minus="test_accuracy")),
     ),
     assumptions=("ours",),
     compare="all",
@@ -193,8 +194,11 @@ def test_claims_have_a_direction(made: dict[PlannedRun, Outcome], their_accuracy
     assert expected > 0.1
     assert claims["good is better"].verdict == "reproduced"
     assert claims["bad is better"].verdict == "lower"
-    assert claims["equal"].verdict == "reproduced"
+    assert claims["equal"].verdict == "underpowered"  # three equal differences show no spread
     assert claims["no class is called whale"].ours is None
+    less = claims["less of itself"]
+    assert less.ours is not None and less.ours.values == (0, 0, 0)
+    assert less.measured == "(test accuracy minus test accuracy) of good"
     saving = claims["it saves parameters"].ours
     assert saving is not None
     assert 0 < saving.mean < 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cifarlab.errors import UserError
-from cifarlab.studies.cluster import unseen
+from cifarlab.studies.cluster import threads_asked_for, unseen
 from cifarlab.studies.work import make_runs
 from study_samples import planned
 
@@ -18,6 +18,13 @@ def test_what_a_machine_does_not_see_is_named(tmp_path: Path) -> None:
     assert unseen(str(marker), ["digits"]) == ""
     complaint = unseen(str(marker), ["digits", str(tmp_path / "absent")])
     assert complaint.startswith(f"cannot open {tmp_path / 'absent'} (")
+
+
+@pytest.mark.parametrize(
+    ("text", "threads"), [("", 2), ("3", 3), ("4,2", 4), (" 5 ", 5), ("0", 2), ("all", 2)]
+)
+def test_threads_are_as_openmp_reads_them(text: str, threads: int) -> None:
+    assert threads_asked_for(text, cores=2) == threads
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999"])

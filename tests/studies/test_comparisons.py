@@ -74,10 +74,14 @@ def test_without_a_common_seed_the_images_are_still_paired(original: Path, tmp_p
     assert found.p_images == pytest.approx(2 / 2**6)
 
 
-def test_equal_rows_differ_in_nothing(original: Path, tmp_path: Path) -> None:
+def test_equal_differences_are_no_proof_of_another_one(original: Path, tmp_path: Path) -> None:
     rows = [(name, seeds(original, tmp_path / name, [(0,), (1,), (2,)])) for name in ("a", "b")]
-    (found,) = compare(rows)
-    assert (found.difference, found.p_seeds, found.p_images) == (0, 1, 1)
+    (same,) = compare(rows)
+    assert (same.difference, same.interval, same.p_seeds, same.p_images) == (0, None, None, 1)
+    worse = seeds(original, tmp_path / "c", [(0, 1), (1, 2), (2, 3)])
+    (found,) = compare([rows[0], ("c", worse)])
+    assert found.difference == pytest.approx(1 / N) and found.interval is None
+    assert (found.p_seeds, found.p_seeds_holm) == (None, None)
 
 
 def test_other_test_images_are_refused(original: Path, tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_runs_that_cannot_be_compared_say_why(original: Path, tmp_path: Path) ->
 
 def test_runs_that_differ_in_their_seeds_stand_together(original: Path, tmp_path: Path) -> None:
     small = seeds(original, tmp_path / "small", [(0,), (1, 2)])
-    longer = seeds(original, tmp_path / "longer", [(), (1,)], recipe__epochs=2)
+    longer = seeds(original, tmp_path / "longer", [(0,), ()], recipe__epochs=2)
     found = side_by_side([*small, *longer])
     assert [[each.label for each in members] for _, members in found.groups] == [
         ["small-0", "small-1"],

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import torch
 
 from cifarlab import run
 from cifarlab.data.sources import open_source
 from cifarlab.errors import UserError
 from cifarlab.files import write_json
+from cifarlab.own_data import own_source
 from cifarlab.runtime import NUMERICS_VERSION
 from cifarlab.studies import measure
 from cifarlab.studies.measure import MEASURED, Measurement, measured
@@ -58,6 +60,26 @@ def test_every_kind_is_measured_and_kept(folder: Path) -> None:
     assert 0 <= values["train_accuracy"] <= 1 and 0 < values["zero_activations"] < 1
     assert all(0 < values[what] < 60 for what in TIMES)
     assert {what: measured(folder, what, "cpu") for what in KINDS} == values  # times would differ
+
+
+def test_zeros_are_counted_on_images_of_all_classes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A count that was made on the first images, which an earlier version did, is made again."""
+    measured(folder, "zero_activations", "cpu")
+    kept = json.loads((folder / MEASURED).read_text())
+    del kept["zero_activations"]["images"]
+    (folder / MEASURED).write_text(json.dumps(kept))
+    seen: list[torch.Tensor] = []
+
+    def remembered(network: Any, images: torch.Tensor) -> list[Any]:
+        seen.append(images)
+        return []
+
+    monkeypatch.setattr(measure, "images_to_count_on", lambda labels: torch.tensor([3, 1]))
+    monkeypatch.setattr(measure, "zero_counts", remembered)
+    measured(folder, "zero_activations", "cpu")
+    trained = run.read_weights(folder)[0]
+    expected = trained.normalize.apply(own_source(folder).read_test().images[[3, 1]])
+    assert torch.equal(seen[0], expected)
 
 
 @pytest.mark.parametrize("what", KINDS)

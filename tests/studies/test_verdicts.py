@@ -172,6 +172,10 @@ def test_equal_seeds_say_nothing_of_their_spread() -> None:
     assert judge_direction(estimate([0.02] * 3))[0] == "underpowered"
     rounding = [0.1 + 0.2 - 0.3] * 3
     assert judge_direction(estimate(rounding))[0] == "underpowered"
+    assert judge_equivalence(estimate([0.0] * 3), "")[0] == "underpowered"
+    assert judge_at_least(estimate([0.01] * 3), "")[0] == "underpowered"
+    bound = Published("difference", 0.01, "less than 1 %", "abstract")
+    assert judge_below(bound, estimate([0.004] * 3), "")[0] == "underpowered"
 
 
 def test_a_gain_is_not_reproduced_by_what_may_be_none() -> None:

@@ -1,4 +1,4 @@
-"""W1, W2: too much, too long, too slow and too many at once, at the sockets themselves."""
+"""Too much, too long, too slow and too many at once, at the sockets themselves."""
 
 import collections
 import os

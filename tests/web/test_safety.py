@@ -1,4 +1,4 @@
-"""W3, W4, S5: paths that lead outside, calls from elsewhere, harmful pictures; each with its control."""
+"""Paths that lead outside, calls from elsewhere, harmful pictures; each with its control."""
 
 import io
 import shutil

@@ -16,7 +16,7 @@ from cifarlab.data.batches import whole
 from cifarlab.data.holdout import Fraction
 from cifarlab.data.split import Source, Split, source_of
 from cifarlab.errors import UserError, printable
-from cifarlab.evaluate import logits_of
+from cifarlab.evaluate import logits_of, with_views
 from cifarlab.files import one_line_errors
 from cifarlab.logs import Display
 from cifarlab.recipe import Judging, Recipe
@@ -112,8 +112,11 @@ def check_holdouts(labels: Tensor, fold_of: Tensor, recipe: Recipe, seed: int) -
         UserError: large groups of duplicates leave a fold without enough images of a class.
     """
     for fold in range(int(fold_of.max()) + 1):
+        outside = labels[fold_of != fold]
         try:
-            recipe.judging.holdout.divide(labels[fold_of != fold], seed)
+            if len(outside.unique()) < len(labels.unique()):
+                raise UserError("no image of a class is left, since its images are duplicates of each other")
+            recipe.judging.holdout.divide(outside, seed)
         except UserError as error:
             raise UserError(f"outside fold {fold + 1}: {error}; --folds 0 leaves the labels out") from error
 
@@ -187,6 +190,7 @@ def opinions(
         of_train[places] = _kept_logits(run, len(places), classes).double().softmax(1)
         trained, network = load_network(run)
         logits = logits_of(network.to(place), images, trained.normalize, precision=precision)
+        logits = with_views(trained.views, logits, network, images, trained.normalize, precision=precision)
         of_test += logits.double().softmax(1) / len(runs)
     return Opinions(of_train, of_test)
 

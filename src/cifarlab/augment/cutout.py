@@ -29,9 +29,14 @@ def cut_out(images: Tensor, centers: Tensor, size: int, fill: Color = BLACK) -> 
     return choose(holes, color_on(images.device, fill), images)
 
 
+_LARGEST = 2048
+"""Pixels; a hole of that size covers the largest image from any center."""
+
+
 @dataclass(frozen=True)
 class Cutout:
-    """Square holes with uniform centers, so that some reach beyond the border; report 003: one of 16×16.
+    """Square holes with uniform centers, so that some reach beyond the border; one of 16×16 is ours
+    for report 003, which gives no size.
 
     The authors fill with zeros after normalization, which is the training set's mean color; here the fill is
     a byte color, black by default, and the holes come before normalization.
@@ -45,8 +50,8 @@ class Cutout:
     """Red, green and blue, 0 … 255."""
 
     def __post_init__(self) -> None:
-        if self.size < 0:
-            raise UserError(f"Cutout: size must not be negative, found {self.size}")
+        if not 0 <= self.size <= _LARGEST:
+            raise UserError(f"Cutout: size must lie in 0 … {_LARGEST:,}, found {self.size}")
         if not 0 <= self.holes <= 12:
             raise UserError(f"Cutout: holes must lie in 0 … 12, found {self.holes}")
         if not is_color(self.fill):

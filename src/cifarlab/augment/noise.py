@@ -44,7 +44,7 @@ def _quantiles(mean: float, variance: float, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """Noise on every value of every image, in gray levels (report 002: mean 0, variance 1)."""
+    """Noise on every value of every image, in gray levels (report 002: mean 0, variance 1, no scale)."""
 
     mean: float = 0.0
     variance: float = 1.0

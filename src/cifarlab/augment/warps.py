@@ -82,7 +82,7 @@ class Rotation:
 class Translate:
     """A shift by uniform shares of height and width (Keras's height_shift_range and width_shift_range).
 
-    Report 000 shifts by up to 0.1, report 001 by up to 0.2.
+    Up to 0.1 for report 000 and 0.2 for report 001 are ours: neither says how far.
     """
 
     fraction: float = 0.1
@@ -105,7 +105,7 @@ class Translate:
 
 @dataclass(frozen=True)
 class Zoom:
-    """Height and width stretched or shrunk by factors of their own (Keras's zoom_range); report 000: 0.1."""
+    """Height and width stretched or shrunk by factors of their own (Keras's zoom_range)."""
 
     fraction: float = 0.1
     """Factors lie in 1 ± fraction."""

@@ -10,6 +10,7 @@ import tyro
 
 from cifarlab.cli.parsing import parse
 from cifarlab.errors import UserError, nearest, printable
+from cifarlab.files import one_line_errors
 
 if TYPE_CHECKING:
     from cifarlab.studies.table_check.document import Document
@@ -48,10 +49,12 @@ def _document(options: Options) -> "Document":
 
     require_counts("--images", options.images)
     name = str(options.file)
-    if name in published.REPORTS and not options.file.exists():
+    with one_line_errors(f"look at {name}"):
+        is_here = options.file.exists()
+    if name in published.REPORTS and not is_here:
         _refuse_images(options)
         return published.document(name)
-    if not options.file.exists() and difflib.get_close_matches(name, published.REPORTS, n=1):
+    if not is_here and difflib.get_close_matches(name, published.REPORTS, n=1):
         raise UserError(f"there is no file {name}; {nearest(name, published.REPORTS)}")
     text = document.read_text(options.file)
     suffix = options.file.suffix.lower()

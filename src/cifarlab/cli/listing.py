@@ -70,7 +70,7 @@ def _report_lines(rows: list[dict[str, Any]], width: int) -> list[str]:
     for row in rows:
         lines += ["", f"{row['name']} (report {row['number']}): {row['studied']}"]
         for item in row["items"]:
-            said = [*textwrap.wrap(item["claim"], width - 6), _cost_and_state(item)]
+            said = [*textwrap.wrap(item["claim"], max(width - 6, 20)), _cost_and_state(item)]
             lines += [f"  {item['name']}", *textwrap.indent("\n".join(said), "      ").splitlines()]
     return [*lines[1:], "", "times: predicted for this machine; full with 3 seeds, short and smoke with one"]
 

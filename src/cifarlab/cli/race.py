@@ -59,23 +59,29 @@ class Options:
     """Print everything as one JSON object."""
     show: bool = False
     """Run nothing, and show what is in OUT/TIER.json."""
+    also: tuple[Path, ...] = ()
+    """With --show: folders with the same race on other machines; what all runs say together."""
 
 
 def main(arguments: list[str]) -> None:
     """Parse, race, print."""
     options = parse(Options, "race", arguments)
+    from cifarlab.cli.race_together import show_together
     from cifarlab.race.conduct import race, record_path
-    from cifarlab.race.record import read_record
     from cifarlab.race.summary import summarize
     from cifarlab.race.tiers import tier_named
     from cifarlab.race.verdict import peer_as_raced, verdict
 
     tier = tier_named(options.tier)
     path = record_path(options.out, tier)
+    if options.also and not options.show:
+        raise UserError("--also shows records that are there; add --show")
     if options.show:
-        if not path.is_file():
-            raise UserError(f"there is no {path}; race first, or choose another --out")
-        record = read_record(path, tier.name)
+        records = [_recorded(record_path(folder, tier), tier) for folder in (options.out, *options.also)]
+        if options.also:
+            show_together(records, tier, as_json=options.json)
+            return
+        record = records[0]
     else:
         record = race(
             tier,
@@ -100,6 +106,15 @@ def main(arguments: list[str]) -> None:
     else:
         _print(summary, tier, record)
         print(f"every run: {printable(path)}")
+
+
+def _recorded(path: Path, tier: "Tier") -> "Record":
+    """The record at ``path``, which must be there."""
+    from cifarlab.race.record import read_record
+
+    if not path.is_file():
+        raise UserError(f"there is no {path}; race first, or choose another folder")
+    return read_record(path, tier.name)
 
 
 def _recipe(options: Options, tier: "Tier") -> "Recipe | None":

@@ -87,15 +87,22 @@ def no_such_path(path: Path, names: Iterable[str] = ()) -> UserError:
 
 
 def _identity(path: Path) -> str:
-    """What changes whenever the data set does: of a folder, paths and the files' sizes and times."""
+    """What changes whenever the data set does: of a folder, paths and the files' sizes and times.
+
+    Two files may change names with sizes and times of content alike; the system's own time of change tells.
+    """
     if not path.is_dir():
         return sha256_of(path)
     states = sorted(
         # Of a folder its path alone: its time also changes when a hidden file is written into it.
-        (inner, *((0, 0) if stat.S_ISDIR(state.st_mode) else (state.st_size, state.st_mtime_ns)))
+        (inner, *((0, 0, 0) if stat.S_ISDIR(state.st_mode) else _file_state(state)))
         for inner, state in _scan(path)
     )
     return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def _file_state(state: os.stat_result) -> tuple[int, int, int]:
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def layout_of(path: Path, name: str) -> Layout:

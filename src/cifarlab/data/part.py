@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
@@ -64,7 +65,22 @@ def _share(split: Split, size: int) -> Tensor:
     labels = split.labels.numpy()
     least = np.unique(labels, return_counts=True)[1].min()
     if least < 2 or len(split) - size < len(split.class_names):
-        chosen = np.random.RandomState(0).permutation(everything)[:size]
+        chosen = _by_largest_remainder(labels, size)
     else:
         chosen, _ = train_test_split(everything, train_size=size, stratify=labels, random_state=0)
     return torch.from_numpy(np.sort(chosen).astype(np.int64))
+
+
+def _by_largest_remainder(labels: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Where scikit-learn cannot stratify: each class has its share, rounded down, or one more."""
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * size / len(labels)
+    taken = np.floor(shares).astype(np.int64)
+    for place in np.argsort(taken - shares, kind="stable")[: size - int(taken.sum())]:
+        taken[place] += 1
+    random = np.random.RandomState(0)
+    some = [
+        random.permutation(np.flatnonzero(labels == label))[:count]
+        for label, count in zip(classes, taken, strict=True)
+    ]
+    return np.concatenate(some)

@@ -53,8 +53,9 @@ def lasting_name(name: str) -> str:
     if not name:
         return name
     whole, part = (name, None) if Path(name).exists() else divided_name(name)
-    kept = whole if whole in _names() else str(Path(whole).resolve())
-    return kept if part is None else f"{kept}[{part[0]},{part[1]}]"
+    if part is not None:
+        return f"{lasting_name(whole)}[{part[0]},{part[1]}]"
+    return whole if whole in _names() else str(Path(whole).resolve())
 
 
 def open_prepared(name: str, image_size: int | None, fit: Literal["crop", "stretch"] | None) -> Source:

@@ -47,7 +47,7 @@ def list_zip(
         for member, inner in _members(archive, path):
             if not ignored(inner):
                 _refuse_unreadable(member, path)
-                (folders if member.is_dir() else files).append(inner)
+                (folders if _is_folder(member) else files).append(inner)
     return folders, files
 
 
@@ -55,7 +55,7 @@ def read_zip(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]
     """The path and content of each wanted file, in the archive's own order."""
     with _opened(path) as archive:
         for member, inner in _members(archive, path):
-            if str(inner) in wanted and not member.is_dir():
+            if str(inner) in wanted and not _is_folder(member):
                 _refuse_unreadable(member, path)
                 with _one_line_damage(path), archive.open(member) as file:
                     # With a size, for without one all is unpacked that there is, whatever its header says.
@@ -84,6 +84,10 @@ def _members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[zipfile.Zip
         if member.file_size > MAX_MEMBER_BYTES:
             raise _refused(path, member, f"it is larger than {MAX_MEMBER_BYTES // 2**20} MiB")
         yield member, inner
+
+
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    return _name(member).endswith("/")
 
 
 def _name(member: zipfile.ZipInfo) -> str:

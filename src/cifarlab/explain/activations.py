@@ -5,10 +5,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cifarlab.data.holdout import one_of_each_class
 from cifarlab.models.modes import inference_mode
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU)
 """What is counted. Tanh is left out: it has no range of inputs that it makes zero."""
+_IMAGES = 500
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,17 @@ class ZeroCount:
     def share(self) -> float:
         """Zeros among the values, 0 to 1."""
         return self.zeros / self.values if self.values else 0.0
+
+
+def images_to_count_on(labels: Tensor) -> Tensor:
+    """Positions of 500 images of all classes, int64; fewer if there are fewer.
+
+    Images of a folder lie class by class: its first ones would be of one class.
+
+    Args:
+        labels: of all there are, int64 ``[N]``.
+    """
+    return one_of_each_class(labels.cpu(), _IMAGES, 0)
 
 
 def zero_counts(network: nn.Module, images: Tensor) -> list[ZeroCount]:

@@ -11,7 +11,7 @@ from cifarlab import run
 from cifarlab.data.batches import DeviceSplit
 from cifarlab.errors import UserError, nearest
 from cifarlab.evaluate import logits_in_mode, with_views
-from cifarlab.explain.activations import ZeroCount, zero_counts
+from cifarlab.explain.activations import ZeroCount, images_to_count_on, zero_counts
 from cifarlab.explain.attribution import require_captum
 from cifarlab.explain.confidence import Temperature, temperature_scaling
 from cifarlab.explain.drawing import Gallery, evenly, explained
@@ -28,7 +28,6 @@ MISTAKES, MOST_MISTAKES = 8, 24
 ALL = ("all",)
 LAYERS = 6
 """How many layers, and how many attention masks, are shown unless the user says otherwise."""
-_IMAGES_FOR_ZEROS = 500
 _AT_ONCE = 32
 """Pictures that are explained together; gradients of more would take much memory."""
 
@@ -76,9 +75,9 @@ def explain(
             "The network answers after several views of a picture. The probabilities here are those; what is "
             "shown of its inside is the picture's as it is."
         )
-    if result["precision"] != "fp32":
+    if (precision := result.get("precision", "fp32")) != "fp32":
         notes.append(
-            f"The run was judged in {result['precision']}. What is shown here is the network in fp32, whose "
+            f"The run was judged in {precision}. What is shown here is the network in fp32, whose "
             "probabilities differ by a little."
         )
     subjects = own_pictures(images, classifier)
@@ -110,7 +109,7 @@ def explain(
             image_size=trained.image_size,
             pictures=tuple(pictures),
             zeros=_zeros(classifier, data),
-            zeros_images=min(_IMAGES_FOR_ZEROS, len(data.test)) if data else 0,
+            zeros_images=len(images_to_count_on(data.test.labels)) if data else 0,
             temperature=temperature,
             notes=(*notes, *missing),
         )
@@ -153,8 +152,7 @@ def _index(
 def _zeros(classifier: Classifier, data: OwnData | None) -> tuple[ZeroCount, ...]:
     if data is None:
         return ()
-    positions = torch.arange(min(_IMAGES_FOR_ZEROS, len(data.test)), device=classifier.device)
-    images, _ = data.test.batch(positions)
+    images, _ = data.test.batch(images_to_count_on(data.test.labels).to(classifier.device))
     return tuple(zero_counts(classifier.network, classifier.normalized(images)))
 
 

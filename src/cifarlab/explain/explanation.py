@@ -8,7 +8,7 @@ from cifarlab.config import from_json, to_json
 from cifarlab.errors import UserError
 from cifarlab.explain.activations import ZeroCount
 from cifarlab.explain.confidence import Temperature
-from cifarlab.files import make_folder, one_line_errors, read_json, write_atomic, write_json
+from cifarlab.files import make_folder, one_line_errors, read_json, remove_leftovers, write_atomic, write_json
 
 FOLDER, EXPLANATION = "explain", "explanation.json"
 SCHEMA_VERSION = 1
@@ -80,8 +80,9 @@ def write_explanation(run: Path, explanation: Explanation, files: dict[str, byte
     """
     folder = run / FOLDER
     make_folder(folder)
+    remove_leftovers(folder)
     for name, content in files.items():
-        if not (folder / name).is_file():
+        if not _holds(folder / name, content):
             write_atomic(folder / name, content)
     write_json(folder / EXPLANATION, to_json(explanation))
     with one_line_errors(f"clear {folder}"):
@@ -89,6 +90,12 @@ def write_explanation(run: Path, explanation: Explanation, files: dict[str, byte
             if FILE_NAME.fullmatch(path.name) and path.name not in files:
                 path.unlink(missing_ok=True)
     return folder
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether the file is there and whole."""
+    with one_line_errors(f"read {path}"):
+        return path.is_file() and path.read_bytes() == content
 
 
 def read_explanation(run: Path) -> Explanation | None:

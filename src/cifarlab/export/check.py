@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from cifarlab.errors import Unavailable
+from cifarlab.errors import Unavailable, first_line
 from cifarlab.runtime import generator
 
 BATCH_SIZES = (1, 2, 7, 64)
@@ -40,7 +40,7 @@ def check(content: bytes, network: nn.Module, image_size: int) -> None:
     except Unavailable:
         raise
     except Exception as error:  # onnx and its runtime raise classes of their own
-        raise _refused(f"it cannot be run: {str(error).splitlines()[0][:200]}") from error
+        raise _refused(f"it cannot be run: {first_line(error)[:200]}") from error
 
 
 def _compare(name: str, answer: torch.Tensor, wanted: torch.Tensor) -> None:

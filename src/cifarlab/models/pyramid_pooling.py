@@ -99,8 +99,8 @@ class GlobalAverage:
 class Aspp:
     """Atrous spatial pyramid pooling (Chen et al. 2017, 1706.05587, section 3.3), then the global average.
 
-    Report 004 gives no layer list and has it "slightly changed" for its 4×4 maps; this is our reading.
-    Dilations are smaller than the paper's 6, 12 and 18, which would reach beyond such maps, there is no
+    Report 004 gives no layer list and has it "slightly changed" for small images; this is our reading.
+    Dilations are smaller than the paper's 6, 12 and 18, which would reach beyond its 4×4 maps, there is no
     BatchNorm, and the up-sampled 1×1 map of the image-wide view is the same value everywhere.
     """
 

@@ -17,7 +17,7 @@ from cifarlab.errors import Diverged, Stopped, Unavailable, UserError, printable
 from cifarlab.interrupts import Interrupts
 from cifarlab.preconditions import check_size
 from cifarlab.race.figures import percent_text
-from cifarlab.race.header import header_of, with_command
+from cifarlab.race.header import header_of, in_one_line, lasting_facts, with_command
 from cifarlab.race.official import is_official_cifar10
 from cifarlab.race.opponent import Opponent
 from cifarlab.race.outcome import Outcome
@@ -228,10 +228,10 @@ class _Race:
 
     def _check_facts(self, known: dict[str, Any]) -> None:
         """Refuse to go on where the peer's process, which may be a new one, says other than what is known."""
-        changes = differences(_lasting(known), _lasting(self._racers["peer"].facts))
+        changes = differences(lasting_facts(known), lasting_facts(self._racers["peer"].facts))
         if changes:
             raise UserError(
-                f"the adapter runs the peer otherwise than in {self._path} ({'; '.join(changes[:3])}); "
+                f"the adapter runs the peer otherwise than in {self._path} ({in_one_line(changes)}); "
                 "choose another --out"
             )
 
@@ -273,11 +273,6 @@ def _peer_order(against: Opponent, data: Path, place: torch.device) -> PeerOrder
         epochs=None if against.epochs is None else float(against.epochs),
         precision=against.precision or "fp32",
     )
-
-
-def _lasting(facts: dict[str, Any]) -> dict[str, Any]:
-    """What a worker says of itself without what a clock put there."""
-    return {name: value for name, value in facts.items() if name != "warm_up_seconds"}
 
 
 def _name(side: Side, tier: Tier, against: Opponent | None) -> str:

@@ -7,6 +7,11 @@ def seconds_text(value: float) -> str:
     return f"{value:,.{digits}f} s"
 
 
+def ratio_text(ratio: float) -> str:
+    """0.4765 → ``0.476``."""
+    return f"{ratio:.3f}"
+
+
 def percent_text(share: float, digits: int = 2) -> str:
     """0.8512 → ``85.12 %``."""
     return f"{number_text(100 * share, digits)} %"

@@ -1,6 +1,7 @@
 """What a race's file says besides its runs: with what they were made, on what, and by which clock."""
 
 import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ from cifarlab.recipe import Recipe
 from cifarlab.runtime import NUMERICS_VERSION, hardware, versions
 
 SCHEMA_VERSION = 1
+_LONGEST = 200
+"""Letters of a difference that is told in full."""
 CLOCK = (
     "Included: everything that depends on the data or the weights, from the first look at the images to the "
     "last test prediction: normalizing, whitening, initialization, augmentation, all training steps, "
@@ -24,6 +27,11 @@ CLOCK = (
     "the recording of steps (CUDA graphs): in every run of ours, in the warm-up of a peer."
 )
 """What is timed; it stands in every file, and what stands there is printed with its result."""
+_EARLIER_CLOCK = CLOCK.partition(" Excluded: ")[0] + (
+    " Excluded: importing, one warm-up on random labels (on a GPU), reading the files and the copy to the "
+    "device, and, in every run, compiling and the recording of steps (CUDA graphs)."
+)
+"""Of earlier files; on a processor it says the same."""
 FIXED = ("schema", "tier", "device", "hardware", "versions", "data", "official_data", "clock", "ours", "peer")
 """The entries of a header in which all runs of one file agree."""
 
@@ -96,10 +104,25 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
     A setting that a recipe did not have yet when a header was written has its default there.
     """
-    return differences(_with_defaults(fixed_part(before)), _with_defaults(fixed_part(after)))
+    return differences(_as_of_today(fixed_part(before)), _as_of_today(fixed_part(after)))
 
 
-def _with_defaults(header: dict[str, Any]) -> dict[str, Any]:
+def lasting_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a peer's worker says of itself without what a clock put there."""
+    return {name: value for name, value in facts.items() if name != "warm_up_seconds"}
+
+
+def in_one_line(changes: Sequence[str]) -> str:
+    """The first three of several differences; of a long one the name of the entry alone."""
+    short = [
+        each if len(each) <= _LONGEST else f"{each.partition(': ')[0]}: other values" for each in changes
+    ]
+    return "; ".join(short[:3]) + (f", and {len(changes) - 3} more" if len(changes) > 3 else "")
+
+
+def _as_of_today(header: dict[str, Any]) -> dict[str, Any]:
+    if header.get("device") == "cpu" and header.get("clock") == _EARLIER_CLOCK:
+        header = {**header, "clock": CLOCK}
     with contextlib.suppress(UserError, KeyError, TypeError):
         recipe = from_json(Recipe, header["ours"]["recipe"])
         ours = {**header["ours"], "recipe": to_json(recipe), "fingerprint": fingerprint(recipe)}

@@ -15,7 +15,7 @@ import filelock
 
 from cifarlab.errors import UserError
 from cifarlab.files import make_folder, one_line_errors, read_json, write_json
-from cifarlab.race.header import SCHEMA_VERSION, differing, fixed_part
+from cifarlab.race.header import SCHEMA_VERSION, differing, fixed_part, in_one_line
 from cifarlab.race.outcome import Outcome, outcome_from, whole_number
 from cifarlab.race.record_checks import check_header, check_seeds
 
@@ -156,9 +156,8 @@ def begin_or_continue(path: Path, header: dict[str, Any]) -> Record:
     record = read_record(path)
     changes = differing(record.header, header)
     if changes:
-        more = f", and {len(changes) - 3} more" if len(changes) > 3 else ""
         raise UserError(
-            f"{path} holds runs of another race ({'; '.join(changes[:3])}{more}); one file is for one "
+            f"{path} holds runs of another race ({in_one_line(changes)}); one file is for one "
             "machine, recipe, data set and peer: choose another --out"
         )
     return record
@@ -197,6 +196,8 @@ def read_half(path: Path, record: Record) -> Half | None:
     try:
         half = Half(_side(value["side"]), outcome_from(value["outcome"]))
         header = value["header"]
+        if not isinstance(header, dict):
+            raise ValueError(f"header must be an object, found {header!r}")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} is damaged: {error}") from error
     if half.outcome.seed in record.seeds:

@@ -18,6 +18,8 @@ def check_header(header: dict[str, Any]) -> None:
         raise ValueError(f"data.name must be a text, found {data.get('name')!r}")
     if whole_number(data, "test_images") < 1:
         raise ValueError(f"data.test_images must be above 0, found {data['test_images']!r}")
+    if "hardware" in header:
+        _object(header, "hardware")
     peaks = _object(header, "machine_peaks") if "machine_peaks" in header else {}
     for precision in peaks:
         if finite_number(peaks, precision) <= 0:

@@ -7,6 +7,7 @@ from cifarlab.race.figures import (
     number_text,
     percent_text,
     points_text,
+    ratio_text,
     seconds_text,
     signed_text,
     target_text,
@@ -32,18 +33,23 @@ def peer_as_raced(header: dict[str, Any]) -> str:
     return name if epochs is None else f"{name} in {epochs:g} epochs"
 
 
-def verdict(summary: Summary, tier: Tier, peer: str) -> str:
-    """One line: the target, and the peer where there is one, which is called ``peer``."""
+def verdict(summary: Summary, tier: Tier, peer: str, machines: int = 1) -> str:
+    """One line: the target, and the peer where there is one, which is called ``peer``.
+
+    Of several ``machines`` it gives no seconds: their mean says nothing of any machine.
+    """
+    race = summary.tier if machines == 1 else f"{summary.tier} on {machines} machines"
     if summary.ours is None:
-        return f"{summary.tier}: no run is done yet{_failures(summary)}"
-    parts = [_target(summary, summary.ours)]
+        return f"{race}: no run is done yet{_failures(summary)}"
+    time = _our_time(summary, summary.ours) if machines == 1 else ""
+    parts = [_target(summary, summary.ours, time)]
     if summary.comparison is not None:
         parts += [
             _time(summary.comparison, tier, peer),
             _accuracy(summary.comparison, tier),
             _precisions(summary, peer),
         ]
-    return f"{summary.tier}: {'; '.join(part for part in parts if part)}{_failures(summary)}"
+    return f"{race}: {'; '.join(part for part in parts if part)}{_failures(summary)}"
 
 
 def rate_text(summary: Summary, peer: str) -> str | None:
@@ -74,28 +80,29 @@ def _rate(rate: Rate) -> str:
     return f"{text}, {share} in {rate.precision} matrix products"
 
 
-def _target(summary: Summary, ours: SideSummary) -> str:
+def _target(summary: Summary, ours: SideSummary, time: str) -> str:
     if summary.target is None:
         return f"the target is the peer's mean on {summary.data}: give --against"
     if summary.target_origin == "the tier's":
-        return _own_target(summary, ours, summary.target)
+        return _own_target(summary, ours, summary.target, time)
     # Of several pairs the comparison of accuracies says it.
     several = summary.comparison is not None and summary.comparison.ratio.n > 1
     mean = percent_text(summary.target)
     return "" if several else f"the target is the peer's mean on {summary.data} ({mean})"
 
 
-def _own_target(summary: Summary, ours: SideSummary, target: float) -> str:
+def _own_target(summary: Summary, ours: SideSummary, target: float, time: str) -> str:
     """Whether a mean accuracy reaches a number."""
-    accuracy, time = ours.accuracy, _our_time(summary, ours)
+    accuracy = ours.accuracy
     aim, mean = f"{target_text(target)} of {summary.data}", percent_text(accuracy.mean)
     if accuracy.interval is None or not accuracy.shows_spread:
         runs = "one run:" if accuracy.n == 1 else f"{accuracy.n} runs, all of"
         which = "one run" if accuracy.n == 1 else "that"
-        return f"{runs} accuracy {mean}, target {aim}, {time}; {which} {NOTHING_CLAIMED}"
+        taken = f", {time}" if time else ""
+        return f"{runs} accuracy {mean}, target {aim}{taken}; {which} {NOTHING_CLAIMED}"
     low = f"lower end of the mean's interval {percent_text(accuracy.interval[0])}"
     if summary.reaches_target:
-        return f"reaches {aim} ({low}) {time}"
+        return f"reaches {aim} ({low}) {time}".rstrip()
     if accuracy.interval[0] >= target:
         return f"does not reach {aim}: the runs that end well do ({low}), and not all end well"
     if accuracy.mean >= target:
@@ -115,7 +122,7 @@ def _our_time(summary: Summary, ours: SideSummary) -> str:
 
 def _time(comparison: Comparison, tier: Tier, peer: str) -> str:
     ratio = comparison.ratio
-    text = f"{ratio.mean:.3f} of the time of {peer}"
+    text = f"{ratio_text(ratio.mean)} of the time of {peer}"
     if ratio.interval is None:
         return f"one pair: {text}"
     if not ratio.shows_spread:
@@ -165,4 +172,4 @@ def _failures(summary: Summary) -> str:
 
 
 def _range(interval: Interval) -> str:
-    return f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
+    return f"95 % interval {ratio_text(interval[0])} to {ratio_text(interval[1])}"

@@ -5,8 +5,9 @@ augmentation, the milestones, weights of the best validation loss; of Shake-Shak
 and epochs. From its authors' public code: Adam's weight decay of 1e-4, and an evaluation that never leaves
 training mode, in batches of 4 (training and test set) and 128 (validation set). From the public
 implementation that it names for Shake-Shake: Nesterov's SGD at 0.1 with weight decay 1e-4 and a cosine, crop
-and flip. Not modeled: that code chooses the weights of phases 3 and 4 on augmented validation images. Ours: a
-patience of 10 epochs where the report only says "n"; one 16×16 hole for Cutout.
+and flip. Not modeled: the authors' code chooses the weights of phases 3 and 4 on augmented validation images.
+Ours: a patience of 10 epochs where the report only says "n"; one 16×16 hole for Cutout; optimizer and weight
+decay of the shortened Shake-Shake run.
 
 Our own figures at full length are still to come. Shortened runs on JPEG copies of CIFAR-10 (one seed, CPU),
 evaluated in both modes, stand in ``records/cnn-to-shake-shake/`` with their commands.
@@ -31,9 +32,9 @@ _AUGMENTATION = (RandomCrop(padding=4), HorizontalFlip(), Rotation(degrees=15.0)
 
 
 def cnn_basic() -> Recipe:
-    """Phase 1 of report 003, the bare network (307,498 parameters): "starts over-fitting very quickly".
+    """Phase 1 of report 003, the bare network (307,498 parameters), which over-fits.
 
-    The report shows a loss curve and no accuracy.
+    "The validation loss start increasing again very quickly"; the report shows a loss curve and no accuracy.
     """
     return Recipe(
         model=PlainCnn(),

@@ -75,7 +75,7 @@ def modern_tiny_attention() -> Recipe:
 
 
 def modern_slim_attention() -> Recipe:
-    """Report 001's slim network, 100 epochs at most there, all of them here."""
+    """Report 001's slim network, all of the 100 epochs that ``slim-attention`` has at most."""
     return _with_trivial_augment(_modern(SlimAttention(), 100))
 
 

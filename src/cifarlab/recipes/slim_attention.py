@@ -4,7 +4,8 @@ Published in the report: the layers, batch 128, "0.001 weight decay", Nesterov's
 shrinks every 20 epochs, early stopping, rotation, flip and shift, the subtracted mean image. From its
 authors' public code: dropout 0.4. Ours, since both are silent: rates 0.1 (SGD) and 0.001 (Adam), the factor
 0.5, a patience of 15 epochs ("15 of these epochs have no improvement"), at most 100 epochs, 20° and shifts by
-0.2 (bilinear, edge pixels repeated, as in Keras), L2 of 0.001 on the dense layer.
+0.2 (bilinear, edge pixels repeated, as in Keras), L2 of 0.001 on the dense layer, a tenth
+of the training images held out.
 
 What chose the epoch is not said; there is no protocol A. Our own figures at full length are still to come.
 """

@@ -4,7 +4,7 @@ Published in the report: the augmentation's kinds, Random Erasing's numbers (p 0
 0.3-1/0.3, noise), cosine with linear warm-up per step, base rate 0.001, batch 64, 250 epochs of which 25 warm
 up (100 and 10 for the smaller training sets), dropout at the end. Ours, since the report is silent: Adam,
 cross-entropy, warm-up from 0, flip, ±15°, ±10 %, zoom 0.1 (bilinear, edge pixels repeated, as in Keras),
-normalization by channel.
+normalization by channel, dropout 0.2, bilinear up-sampling.
 
 The report chose the best epoch on the test set, which is protocol A here.
 

@@ -58,6 +58,7 @@ class Result:
     test_accuracy: float
     test_images: int
     interval: tuple[float, float]
+    test_accuracy_without_views: float | None
     test_loss: float | None
     balanced_accuracy: float | None
     val_accuracy: float | None
@@ -106,6 +107,7 @@ def parse_result(value: Any, class_names: tuple[str, ...]) -> Result:
         test_accuracy=_number(value["test_accuracy"]),
         test_images=int(_number(value["test_images"])),
         interval=_pair(value["interval"]),
+        test_accuracy_without_views=_optional(value, "test_accuracy_without_views"),
         test_loss=_optional(value, "test_loss"),
         balanced_accuracy=_optional(value, "balanced_accuracy"),
         val_accuracy=_optional(value, "val_accuracy"),

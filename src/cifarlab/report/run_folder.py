@@ -76,7 +76,7 @@ def read_run(folder: Path) -> RunFiles:
         result = parse_result(value, class_names)
         initial_weights = description.get("initial_weights")
         recipe, initial_weights = _object(description["recipe"]), initial_weights and _object(initial_weights)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise UserError(f"recipe.json or result.json in {folder} is damaged: {error!r}") from error
     epochs, metric_notes = read_metrics(folder / "metrics.jsonl")
     mistakes, mistake_notes = _read_mistakes_or_say_why(folder / "test_logits.safetensors", len(class_names))

@@ -17,6 +17,8 @@ from cifarlab.config import to_json
 from cifarlab.data.split import Split
 from cifarlab.recipe import Recipe
 from cifarlab.report.drawing import LIGHT, set_style
+from cifarlab.report.words import shortened
+from cifarlab.resolution import scaled_down
 from cifarlab.runtime import generator
 
 _CELL_INCHES = 1.15
@@ -54,6 +56,11 @@ def stages_of(recipe: Recipe, split: Split, chosen: Tensor, seed: int, epoch: in
     low, high = float(seen.min()), float(seen.max())
     settings = f"{_settings(recipe.normalize)}\nblack {low:.2f}, white {high:.2f}"
     stages.append(Stage(_words(recipe.normalize), settings.strip(), _stretched(seen, low, high)))
+    if recipe.resolution is not None:
+        size = recipe.resolution.size_at(epoch / recipe.epochs, seen.shape[-1])
+        seen = scaled_down(seen, size)
+        said = f"{size} × {size} pixels"
+        stages.append(Stage(_words(recipe.resolution), said, _stretched(seen, low, high)))
     if recipe.mix is not None:
         drawn = recipe.mix.draw(len(seen), generator(seed, "mix", epoch))
         mixed, share = recipe.mix.apply(seen, seen.flip(0), drawn)
@@ -85,7 +92,7 @@ def stages_picture(stages: Sequence[Stage], title: str, suffix: str) -> bytes:
                 axes.set_yticks([])
                 axes.spines[:].set_visible(False)
                 if stage.captions:
-                    axes.set_xlabel(textwrap.shorten(stage.captions[row], 26), fontsize=7.5, labelpad=2)
+                    axes.set_xlabel(shortened(stage.captions[row], 26), fontsize=7.5, labelpad=2)
             grid[0][column].set_title(_heading(stage), fontsize=7.5, pad=4, linespacing=1.3)
         top = 1 - 1.1 / height
         figure.subplots_adjust(left=0.02, right=0.98, top=top, bottom=0.25 / height, wspace=0.12, hspace=0.28)

@@ -69,15 +69,17 @@ def shortened(name: str, columns: int) -> str:
 
     No letter keeps more than two combining marks: towers of them would run over the lines around.
     """
-    kept, width, marks = "", 0, 0
+    kept, width, marks, room = "", 0, 0, 0
     for letter in printable(name):
         marks = marks + 1 if unicodedata.combining(letter) else 0
         if marks:
             kept += letter if marks <= 2 else ""
             continue
+        if width < columns:
+            room = len(kept)  # so many characters leave a column for the dots
         width += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         if width > columns:
-            return kept[: columns - 1] + "…"
+            return kept[:room] + "…"
         kept += letter
     return kept
 

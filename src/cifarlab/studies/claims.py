@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from cifarlab.studies.estimates import estimate
@@ -103,8 +104,10 @@ def _value(term: Term, item: Item, folder: Path, device: str) -> float | None:
         return class_accuracy(folder, term.class_names)
     if term.within < 1:
         return best_within(folder, term.quantity, term.within)
-    logged = item.logged_train_accuracy
-    return quantity_of(folder, term.quantity, device=device, logged_train_accuracy=logged)
+    measure = partial(quantity_of, folder, device=device, logged_train_accuracy=item.logged_train_accuracy)
+    value = measure(term.quantity)
+    less = 0.0 if term.minus is None else measure(term.minus)
+    return None if value is None or less is None else value - less
 
 
 def _in_words(contrast: Contrast) -> str:
@@ -119,6 +122,8 @@ def _in_words(contrast: Contrast) -> str:
 
 def _term_in_words(term: Term) -> str:
     what = term.quantity.replace("_", " ")
+    if term.minus is not None:
+        what = f"({what} minus {term.minus.replace('_', ' ')})"
     if term.class_names:
         what += f" of {' and '.join(term.class_names)}"
     if term.within < 1:

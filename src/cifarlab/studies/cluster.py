@@ -17,7 +17,7 @@ import torch
 
 from cifarlab import run
 from cifarlab.config import from_json, to_json
-from cifarlab.errors import UserError, printable
+from cifarlab.errors import UserError, first_line, printable
 from cifarlab.interrupts import Interrupts
 from cifarlab.studies.orders import Ending, Order, Sources, carry_out
 from cifarlab.studies.progress_display import StudyProgress, epochs_done
@@ -66,7 +66,7 @@ class RayCluster:
         """Hand the order to Ray, which finds a place for it."""
         gpus = self._gpus if order.device != "cpu" else 0
         cores = 1 if gpus else self._cores
-        threads = int(os.environ.get("OMP_NUM_THREADS", cores))
+        threads = threads_asked_for(os.environ.get("OMP_NUM_THREADS", ""), cores)
         task = self._ray.remote(num_cpus=cores, num_gpus=gpus, max_retries=RESTARTS)(_carry_out)
         self._before[order.folder] = _trace(order.folder), epochs_done(order.folder)
         self._orders[task.remote(json.dumps(to_json(order)), threads)] = order
@@ -118,9 +118,8 @@ class RayCluster:
             with _quiet():
                 self._ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise UserError(
-                f"no Ray cluster answers at {self._address}: {reason[:200]}; "
+                f"no Ray cluster answers at {self._address}: {first_line(error)[:200]}; "
                 "give the address of one, or --cluster local"
             ) from error
 
@@ -157,6 +156,12 @@ class RayCluster:
             if self._orders:
                 everything = list(self._orders)
                 self._ray.wait(everything, num_returns=len(everything), timeout=LONGEST_SAVE)
+
+
+def threads_asked_for(text: str, cores: int) -> int:
+    """What ``OMP_NUM_THREADS`` says of a process without nested threads: ``4,2`` is 4; else ``cores``."""
+    first = text.partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else cores
 
 
 def _require_answer(address: str) -> None:

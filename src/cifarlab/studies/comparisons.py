@@ -110,10 +110,9 @@ def _tested(first: tuple[str, dict[int, Answers]], second: tuple[str, dict[int, 
     (name, ours), (other, theirs) = first, second
     require_same_test_set([*ours.values(), *theirs.values()])
     seeds = [seed for seed in ours if seed in theirs]
-    interval, p_seeds = None, None
-    if len(seeds) > 1:
-        accuracies = [[row[seed].accuracy for seed in seeds] for row in (ours, theirs)]
-        interval, p_seeds = paired_t(*accuracies)
+    accuracies = [[row[seed].accuracy for seed in seeds] for row in (ours, theirs)]
+    found = paired_t(*accuracies) if len(seeds) > 1 else None
+    interval, p_seeds = (None, None) if found is None else found
     return Comparison(
         first=name,
         second=other,

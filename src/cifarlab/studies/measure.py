@@ -14,7 +14,7 @@ from cifarlab import run
 from cifarlab.data.batches import DeviceSplit, whole
 from cifarlab.errors import UserError
 from cifarlab.evaluate import logits_of
-from cifarlab.explain.activations import share_of_zeros, zero_counts
+from cifarlab.explain.activations import images_to_count_on, share_of_zeros, zero_counts
 from cifarlab.files import read_json, sha256_of, write_json
 from cifarlab.judge import judge
 from cifarlab.own_data import own_source
@@ -24,7 +24,6 @@ MEASURED = "measured.json"
 Measurement = Literal[
     "train_accuracy", "train_inference_seconds", "test_inference_seconds", "zero_activations"
 ]
-_IMAGES_FOR_ZEROS = 500
 
 
 def measured(folder: Path, what: Measurement, device: str = "auto") -> float:
@@ -33,8 +32,8 @@ def measured(folder: Path, what: Measurement, device: str = "auto") -> float:
     - ``train_accuracy``: on the run's own training images without augmentation, in the mode of its protocol;
     - ``train_inference_seconds``, ``test_inference_seconds``: for all images of the set, once, in batches of
       500, data on the device already;
-    - ``zero_activations``: the share of exact zeros among the outputs of the activation functions, on the
-      first 500 test images.
+    - ``zero_activations``: the share of exact zeros among the outputs of the activation functions, on 500
+      test images of all classes.
 
     A measurement that was kept counts only for the same weights and numerics, a time only for the same
     hardware, and no impossible one does.
@@ -57,7 +56,7 @@ def _belongs(folder: Path, what: Measurement, device: str) -> dict[str, Any]:
     belongs = {"weights_sha256": sha256_of(folder / run.WEIGHTS), "numerics": NUMERICS_VERSION}
     if _is_time(what):
         return {**belongs, "hardware": hardware(device_named(device))}
-    return belongs
+    return {**belongs, "images": "of all classes"} if what == "zero_activations" else belongs
 
 
 def _kept(folder: Path) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def _measure(folder: Path, what: Measurement, device: str) -> float:
     images = _images(folder, what, place)
     network = network.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if what == "zero_activations":
-        batch, _ = images.batch(torch.arange(len(images), device=place))
+        batch, _ = images.batch(images_to_count_on(images.labels).to(place))
         return share_of_zeros(zero_counts(network, trained.normalize.apply(batch)))
     logits_of(network, DeviceSplit(images.images, images.labels, images.indices[:500]), trained.normalize)
     began = time.perf_counter()
@@ -106,7 +105,4 @@ def _measure(folder: Path, what: Measurement, device: str) -> float:
 def _images(folder: Path, what: Measurement, device: torch.device) -> DeviceSplit:
     source = own_source(folder)
     split = source.read_train() if what == "train_inference_seconds" else source.read_test()
-    images = whole(split, device)
-    if what == "zero_activations":
-        return DeviceSplit(images.images, images.labels, images.indices[:_IMAGES_FOR_ZEROS])
-    return images
+    return whole(split, device)

@@ -18,6 +18,7 @@ import torch
 from cifarlab.config import from_json, to_json
 from cifarlab.errors import printable
 from cifarlab.interrupts import Interrupts
+from cifarlab.runtime import usable_cores
 from cifarlab.studies.orders import Ending, Order
 from cifarlab.studies.progress_display import StudyProgress, epochs_done
 
@@ -82,7 +83,7 @@ class Pool:
                 idle.orders.write(json.dumps(to_json(given)).encode() + b"\n")
 
     def _hire(self) -> "_Worker":
-        threads = max(1, len(os.sched_getaffinity(0)) // self._jobs)
+        threads = max(1, usable_cores() // self._jobs)
         complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         process = subprocess.Popen(
             [sys.executable, *WORKER],

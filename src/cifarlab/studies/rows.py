@@ -61,7 +61,9 @@ def entries_of(folders: Sequence[Path]) -> tuple[Entry, ...]:
     known = [value for value in best if value is not None]
     if len(known) == len(folders) and not under_a:
         entries.append(Entry("test_accuracy", "B", estimate(known)))
-        optimism = [value - result["test_accuracy"] for value, result in zip(known, results, strict=True)]
+        # Epochs are judged without test-time views, so the difference to them is too.
+        without = [each.get("test_accuracy_without_views", each["test_accuracy"]) for each in results]
+        optimism = [value - own for value, own in zip(known, without, strict=True)]
         entries.append(Entry("difference", "B", estimate(optimism)))
     validated = [result["val_accuracy"] for result in results if result.get("val_accuracy") is not None]
     if len(validated) == len(folders):

@@ -117,9 +117,10 @@ class Comparison:
     difference: float
     """Mean accuracy of ``first`` minus that of ``second``."""
     interval: tuple[float, float] | None
-    """The 95 % t interval of the difference, paired over seeds; None for one seed."""
+    """The 95 % t interval of the difference, paired over seeds; None for one seed, or where every seed gives
+    the same difference."""
     p_seeds: float | None
-    """Of the paired t test over seeds: would other seeds show it again? None for one seed."""
+    """Of the paired t test over seeds: would other seeds show it again? None without an interval."""
     p_images: float
     """Of McNemar's exact test on the test images, for the first seed: does it hold beyond these images?"""
     p_seeds_holm: float | None = None

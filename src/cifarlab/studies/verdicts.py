@@ -47,9 +47,7 @@ def judge_number(
     """
     early = _before_any_number(published is not None, ours, comparable, unidentified)
     if early is not None or published is None or ours is None or ours.prediction is None:
-        return early or ("underpowered", "our runs have no spread")
-    if ours.deviation is None or ours.deviation < ROUNDING:
-        return "underpowered", NO_SPREAD
+        return early or ("underpowered", NO_SPREAD)
     low, high = ours.prediction
     quantity, seeds = published.quantity, len(ours.values)
     between = f"{_shown(quantity, low)} to {_shown(quantity, high)}"
@@ -91,9 +89,7 @@ def judge_direction(ours: Estimate | None, *, comparable: str = "", unidentified
     """
     early = _before_any_number(True, ours, comparable, unidentified)
     if early is not None or ours is None or ours.interval is None:
-        return early or ("underpowered", "our runs have no spread")
-    if ours.deviation is None or ours.deviation < ROUNDING:
-        return "underpowered", NO_SPREAD
+        return early or ("underpowered", NO_SPREAD)
     low, high = ours.interval
     found = (
         f"the difference is {_signed(ours.mean)} (95 % interval {_signed(low)} to {_signed(high)},"
@@ -149,10 +145,9 @@ def judge_exact_share(published: Published, ours: float) -> Judgment:
 
 def judge_equivalence(ours: Estimate | None, comparable: str) -> Judgment:
     """The verdict on "it makes no difference": the interval of ours lies within ``EQUIVALENCE`` of 0."""
-    if comparable:
-        return "not comparable", comparable
-    if ours is None or ours.interval is None or len(ours.values) < FEWEST_SEEDS:
-        return "underpowered", f"fewer than {FEWEST_SEEDS} seeds"
+    early = _before_any_number(True, ours, comparable, "")
+    if early is not None or ours is None or ours.interval is None:
+        return early or ("underpowered", NO_SPREAD)
     low, high = ours.interval
     found = f"the difference lies between {100 * low:+.2f} and {100 * high:+.2f} points"
     if low >= -EQUIVALENCE and high <= EQUIVALENCE:
@@ -166,10 +161,9 @@ def judge_equivalence(ours: Estimate | None, comparable: str) -> Judgment:
 
 def judge_at_least(ours: Estimate | None, comparable: str) -> Judgment:
     """The verdict on "nothing is better than A": A minus the other is not below ``-EQUIVALENCE``."""
-    if comparable:
-        return "not comparable", comparable
-    if ours is None or ours.interval is None or len(ours.values) < FEWEST_SEEDS:
-        return "underpowered", f"fewer than {FEWEST_SEEDS} seeds"
+    early = _before_any_number(True, ours, comparable, "")
+    if early is not None or ours is None or ours.interval is None:
+        return early or ("underpowered", NO_SPREAD)
     low, high = ours.interval
     found = f"the difference lies between {_signed(low)} and {_signed(high)}"
     if low >= -EQUIVALENCE:
@@ -181,10 +175,9 @@ def judge_at_least(ours: Estimate | None, comparable: str) -> Judgment:
 
 def judge_below(published: Published, ours: Estimate | None, comparable: str) -> Judgment:
     """The verdict on "less than so much": the interval of ours lies below the published number."""
-    if comparable:
-        return "not comparable", comparable
-    if ours is None or ours.interval is None or len(ours.values) < FEWEST_SEEDS:
-        return "underpowered", f"fewer than {FEWEST_SEEDS} seeds"
+    early = _before_any_number(True, ours, comparable, "")
+    if early is not None or ours is None or ours.interval is None:
+        return early or ("underpowered", NO_SPREAD)
     low, high = ours.interval
     found = f"the difference lies between {_signed(low)} and {_signed(high)}"
     if high < published.value:
@@ -215,6 +208,8 @@ def _before_any_number(
     seeds = 0 if ours is None else len(ours.values)
     if seeds < FEWEST_SEEDS:
         return "underpowered", f"{seeds} of at least {FEWEST_SEEDS} seeds"
+    if ours is None or ours.deviation is None or ours.deviation < ROUNDING:
+        return "underpowered", NO_SPREAD
     return None
 
 

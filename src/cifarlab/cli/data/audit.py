@@ -16,7 +16,7 @@ class Options:
     """Find duplicates, doubtful labels and unequal classes, and leave a page and a list for evaluate."""
 
     data: tyro.conf.Positional[str]
-    """digits, or a folder or archive of pictures with one sub-folder per class."""
+    """digits, cifar10, cifar100, cifar12, or a folder or archive of pictures, one sub-folder per class."""
     out: Path | None = None
     """The audit's folder (default: runs/audit-NAME). The same command goes on with an audit that stopped."""
     image_size: int | None = None

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from cifarlab.cli.data.archives import DATA_SETS
 from cifarlab.cli.parsing import parse
 from cifarlab.errors import Stopped, UserError, nearest
 
 if TYPE_CHECKING:
     from cifarlab.data.cifar.official import OfficialArchive
-
-DATA_SETS = {"cifar10": ("cifar10",), "cifar100": ("cifar100",), "cifar12": ("cifar10", "cifar100")}
-"""What can be asked for, and whose archives it needs."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Options:
     """Download the official archive of a data set, or go on with a download that broke off.
 
     It goes to $CIFARLAB_DATA, else to the cache folder. Only a file with the publisher's size and MD5 gets
-    the archive's name; what has come of another is kept beside it as FILE.part. Proxies are taken from
+    the archive's name; an unfinished download is kept beside it as FILE.part. Proxies are taken from
     http_proxy, https_proxy and no_proxy.
     """
 

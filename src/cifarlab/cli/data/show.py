@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cifarlab.cli.parsing import parse_with_recipe, split_off_recipe
 from cifarlab.errors import UserError, printable
+from cifarlab.files import one_line_errors
 
 SUFFIXES = ("png", "svg", "pdf")
 MOST_IMAGES = 32
@@ -39,7 +40,9 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"--images {options.images}: show at least 1 and at most {MOST_IMAGES} images")
     if options.epoch < 1:
         raise UserError(f"--epoch {options.epoch}: epochs are counted from 1")
-    if out.exists():
+    with one_line_errors(f"look at {out}"):
+        is_there = out.exists()
+    if is_there:
         raise UserError(f"{printable(out)} exists already; choose another --out")
 
     from cifarlab.data.holdout import one_of_each_class

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from cifarlab.cli.data.archives import DATA_SETS
 from cifarlab.cli.parsing import parse
 from cifarlab.cli.tables import print_table
 from cifarlab.errors import UserError, printable
@@ -14,9 +15,6 @@ from cifarlab.files import one_line_errors
 
 if TYPE_CHECKING:
     from cifarlab.data.cifar.place import Place
-
-DATA_SETS = {"cifar10": ("cifar10",), "cifar100": ("cifar100",), "cifar12": ("cifar10", "cifar100")}
-"""The names, and whose archives each needs."""
 
 
 @dataclass(frozen=True)

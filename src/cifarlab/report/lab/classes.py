@@ -141,5 +141,5 @@ def _result(folder: Path) -> tuple[Result, tuple[str, ...]]:
     names = run.read_description(folder).data.class_names
     try:
         return parse_result(run.read_result(folder), names), names
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise UserError(f"{folder / run.RESULT} is damaged: {error!r}") from error

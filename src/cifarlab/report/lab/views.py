@@ -45,7 +45,8 @@ VERDICTS: dict[Verdict, VerdictStyle] = {
 }
 PROTOCOLS = {
     "A": "A: judged as the report did it. What is held against the report.",
-    "B": "B: the best epoch on the test set. Its distance from C is the optimism of choosing there.",
+    "B": "B: the best epoch on the test set, without test-time views. Its distance from C, as far as C has no"
+    " views, is the optimism of choosing there.",
     "C": "C: a validation split chooses the epoch, and the test set is opened once.",
     "last": "last: the last epoch, nothing chosen.",
 }

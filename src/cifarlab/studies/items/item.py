@@ -31,6 +31,8 @@ class Term:
 
     labels: tuple[str, ...]
     quantity: Quantity = "test_accuracy"
+    minus: Quantity | None = None
+    """Another quantity of the same row, which is subtracted."""
     class_names: tuple[str, ...] = ()
     """Of ``test_accuracy`` that of these classes alone."""
     within: float = 1.0

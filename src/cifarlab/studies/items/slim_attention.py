@@ -5,6 +5,7 @@ from cifarlab.studies.items.item import Contrast, Item, Term, Variant
 from cifarlab.studies.table import Quantity
 
 _RECIPE = (
+    "a tenth of the training images held out: the report names a validation set and no split",
     "rates 0.1 (SGD) and 0.001 (Adam), halved every 20 epochs, at most 100 epochs, patience 15",
     "rotation by up to 20°, shifts by 0.2, bilinear with repeated edges",
 )
@@ -75,8 +76,8 @@ ITEMS = (
         figures=("capacity", "accuracy-curves"),
         contrasts=(
             Contrast(
-                "40 % of the parameters saved",
-                "abstract",
+                "about 40 % of the parameters saved",
+                "section 3.1",
                 Term((_SMALL.label,), "parameters"),
                 Term((_LARGE.label,), "parameters"),
                 kind="saving",

@@ -4,7 +4,7 @@ from cifarlab.recipes.tiny_attention import REPORT, SUBSETS
 from cifarlab.studies.items.item import Contrast, Item, Term, Variant
 
 _RECIPE = (
-    "Adam, cross-entropy, warm-up from 0, dropout rate, normalization by channel: the report is silent",
+    "Adam, cross-entropy, warm-up from 0, dropout 0.2, normalization by channel: the report is silent",
     "flip, rotation by up to 15°, shifts of 10 %, zoom of 0.1, bilinear with repeated edges",
 )
 _TINY = Variant(
@@ -110,7 +110,7 @@ ITEMS = (
         name="lenet-5",
         report=REPORT,
         title="Beside LeNet-5 (section 1)",
-        claim="much better than LeNet-5; no number",
+        claim="features are extracted better than by LeNet-5; no number",
         variants=(Variant(_TINY.label, "tiny-attention"), Variant("LeNet-5", "lenet-5")),
         figures=("accuracy-curves", "cost"),
         contrasts=(
